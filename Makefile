@@ -1,0 +1,62 @@
+# The same words at the desk and in CI. `make demo` and `make test` do all set-up themselves.
+PYTHON ?= python3
+LOCK ?= cpu
+VENV := .venv
+BIN := $(VENV)/bin
+export ORT_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev system demo test check lint fmt type unit bench train-demo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run ## .venv with all that `moodline` needs (LOCK=gpu for a CUDA machine)
+
+demo: setup ## built-in footage through the whole engine, with API and events; Ctrl-C ends it
+	@exec $(BIN)/moodline demo
+
+test: setup-dev system check ## set up, lint, types, import contracts, all tests
+
+check: lint type unit
+
+lint: ## style and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+type: ## static types
+	$(BIN)/mypy
+
+unit: ## the tests alone
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+fmt: ## rewrite to house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev ## speed as ratios against the plain loop, on this machine
+	$(BIN)/python -m benchmarks.throughput
+
+setup-dev: $(VENV)/.dev ## .venv with the trainer and the test tools too
+
+system: ## Debian packages that the tests start (redis-server, ffmpeg, GStreamer's RTSP server)
+	@tests/system-packages.sh
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "moodline needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# pip is told not to resolve: the lock is complete, hashed, and overrides two outdated caps (docs/dependencies.md).
+$(VENV)/.run: requirements/$(LOCK).txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$(LOCK).txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,73 @@
+"""Every way this engine says no.
+
+    MoodlineError                 what the command line prints as one line
+    ├── ConfigError               a setting is wrong; exit code 2
+    ├── ModelError                a model file or its card cannot be trusted or run
+    │   └── DeviceError           the model does not run where it was asked to run
+    ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
+    ├── HistoryError              the history database cannot be opened or written
+    ├── BusError                  the bus does not take messages at present
+    └── StageFailed               a stage raised; the run ends with its cause
+    ChannelClosed                 nothing more can be put, or will ever come
+"""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why a source is not delivering."""
+
+    AUTH = "auth"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    CODEC = "codec"
+    ENDED = "ended"
+
+
+class MoodlineError(Exception):
+    """A fact the user can act on. The message gives the name, the value and the way out."""
+
+
+class ConfigError(MoodlineError):
+    """One or more settings are wrong. `problems` holds one line for each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class ModelError(MoodlineError):
+    """A model file or its card is missing, altered, or does not fit."""
+
+
+class DeviceError(ModelError):
+    """A session opened on another device than the one asked for."""
+
+
+class SourceError(MoodlineError):
+    """A source cannot be opened, was lost, or has ended. The message holds no credentials."""
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class HistoryError(MoodlineError):
+    """The history database cannot be opened or written."""
+
+
+class BusError(MoodlineError):
+    """The bus does not take messages at present; what was to be sent is still in the history."""
+
+
+class StageFailed(MoodlineError):
+    """A stage raised. `__cause__` is what it raised."""
+
+    def __init__(self, stage: str, cause: BaseException) -> None:
+        super().__init__(f"stage {stage!r} failed: {type(cause).__name__}: {cause}")
+        self.stage = stage
+
+
+class ChannelClosed(Exception):
+    """The channel takes nothing more, or is closed and empty."""

@@ -1,0 +1,31 @@
+"""The vocabulary of settings: frozen, validated dataclasses and the units their fields are written in."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+T = TypeVar("T")
+
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=4096)]
+Pixels = Annotated[int, Field(ge=16, le=8192)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """Class decorator: a frozen keyword-only dataclass that checks types and ranges when it is made.
+
+    Unknown names are refused. What is wrong comes as `pydantic.ValidationError`; from YAML,
+    `pipelines.config` turns it into one line per problem.
+    """
+    decorate: Callable[[type[Any]], type[Any]] = pydantic_dataclass(
+        frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid")
+    )
+    return decorate(cls)

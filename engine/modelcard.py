@@ -1,0 +1,153 @@
+"""Model cards: what a model file is, expects and promises, and the check that it is that file."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.errors import ModelError
+from engine.pixels import InputSpec
+
+Task = Literal["emotion", "face-detection"]
+SHIPPED = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The contents of `<model>.json` beside `<model>.onnx`.
+
+    `layout` says how outputs are decoded (`logits`, `retinaface`, `scrfd`); `alignment` is the face
+    template the input was trained on; `temperature` divides the logits before the softmax.
+    """
+
+    name: str
+    version: str
+    task: Task
+    sha256: str
+    input: InputSpec
+    layout: str
+    licence: str
+    labels: tuple[str, ...] = ()
+    alignment: str | None = None
+    temperature: float = 1.0
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.task == "emotion" and len(set(self.labels)) < 2:
+            raise ValueError("an emotion model needs at least two different labels")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
+        if len(self.sha256) != 64:
+            raise ValueError("sha256 must be 64 hexadecimal digits")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Raises `ValueError` with one sentence when the text is not a card."""
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON (line {error.lineno}: {error.msg})") from error
+        if not isinstance(raw, dict):
+            raise ValueError("not a JSON object")
+        known = {item.name for item in fields(cls)}
+        for key in raw.keys() - known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise ValueError(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+        try:
+            spec = raw["input"]
+            raw["input"] = InputSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
+            raw["labels"] = tuple(raw.get("labels", ()))
+            return cls(**raw)
+        except KeyError as error:
+            raise ValueError(f"key {error.args[0]!r} is missing") from error
+        except TypeError as error:
+            raise ValueError(str(error).replace("ModelCard.__init__()", "card")) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file together with its card."""
+
+    path: Path
+    card: ModelCard
+
+
+def card_path(model: Path) -> Path:
+    return model.with_suffix(".json")
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_model(path: Path) -> Model:
+    """The model at `path` with its card, after checking that the file is the one the card describes.
+
+    Raises:
+        ModelError: file or card missing, card unreadable, or hash different.
+    """
+    if not path.is_file():
+        raise ModelError(f"model {str(path)!r} does not exist")
+    beside = card_path(path)
+    if not beside.is_file():
+        raise ModelError(
+            f"model {str(path)!r} has no card ({beside.name}); write one with: "
+            f"moodline models add {path} --like NAME"
+        )
+    try:
+        card = ModelCard.from_json(beside.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"model card {str(beside)!r}: {error}") from error
+    found = sha256_of(path)
+    if found != card.sha256:
+        raise ModelError(
+            f"model {str(path)!r} is not the file its card describes: "
+            f"sha256 {found[:12]}… instead of {card.sha256[:12]}…; restore the file or write a new card"
+        )
+    return Model(path, card)
+
+
+def search_path() -> tuple[Path, ...]:
+    """Where models are looked for by name: `MOODLINE_MODELS` (like PATH), the user's folder, the shipped ones."""
+    extra = [Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part]
+    return (*extra, user_folder(), SHIPPED)
+
+
+def user_folder() -> Path:
+    """Where `moodline models add` and `pull` put models: `$XDG_DATA_HOME/moodline/models`."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "moodline" / "models"
+
+
+def find_model(name: str) -> Model:
+    """The model called `name` on the search path, or at the path `name` when it ends in `.onnx`.
+
+    Raises:
+        ModelError: when there is none (naming the nearest), or `load_model` refuses it.
+    """
+    if name.endswith(".onnx"):
+        return load_model(Path(name))
+    for folder in search_path():
+        if (folder / f"{name}.onnx").is_file():
+            return load_model(folder / f"{name}.onnx")
+    names = sorted({path.stem for path in installed()})
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
+    raise ModelError(f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)")
+
+
+def installed() -> Iterator[Path]:
+    """Every `.onnx` file on the search path, nearest folder first."""
+    for folder in search_path():
+        if folder.is_dir():
+            yield from sorted(folder.glob("*.onnx"))

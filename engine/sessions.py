@@ -1,0 +1,170 @@
+"""The only import of ONNX Runtime: sessions that prove on which device they run."""
+
+import logging
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import onnxruntime as ort
+
+from engine.errors import DeviceError, ModelError
+from engine.items import Floats
+from engine.modelcard import Model
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda", "tensorrt"]
+PROVIDERS: dict[str, str] = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+_BY_PREFERENCE = ("cuda", "cpu")
+
+
+class Session(Protocol):
+    """A loaded network. `run` may be called from several threads at once."""
+
+    @property
+    def device(self) -> str:
+        """Where it really runs: `cpu`, `cuda` or `tensorrt`."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Fixed sizes of the one input; None where any size goes."""
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int | None, ...], ...]: ...
+
+    def run(self, batch: Floats) -> list[Floats]:
+        """All outputs for one float32 batch."""
+
+
+class OnnxSession:
+    """A model opened by ONNX Runtime on a proven device."""
+
+    def __init__(self, native: Any, device: str) -> None:
+        self._native = native
+        self._input = native.get_inputs()[0]
+        self.device = device
+
+    @property
+    def native(self) -> Any:
+        """The `onnxruntime.InferenceSession`, for libraries that take one."""
+        return self._native
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        return _fixed(self._input.shape)
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int | None, ...], ...]:
+        return tuple(_fixed(output.shape) for output in self._native.get_outputs())
+
+    def run(self, batch: Floats) -> list[Floats]:
+        outputs: list[Floats] = self._native.run(None, {self._input.name: batch})
+        return outputs
+
+
+def _fixed(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
+
+
+def open_session(model: Model, device: Device = "auto", threads: int = 1) -> OnnxSession:
+    """Open `model` on `device`; `auto` takes the best that really works and logs which.
+
+    `threads` bounds one call's parallelism on the CPU. The hash was checked when `model` was loaded.
+
+    Raises:
+        DeviceError: the session opened on another device than the one asked for.
+        ModelError: the file is no ONNX network with one float input of the card's channels and size.
+    """
+    wanted = _BY_PREFERENCE if device == "auto" else (device,)
+    refusals: list[str] = []
+    for name in wanted:
+        if PROVIDERS[name] not in ort.get_available_providers():
+            refusals.append(f"{name} is not in this build of ONNX Runtime ({_build()})")
+            continue
+        native = _open(model.path, name, threads)
+        opened = native.get_providers()[0]
+        if opened == PROVIDERS[name]:
+            session = OnnxSession(native, name)
+            _check(model, session)
+            logger.info("model %s runs on %s", model.card.name, name)
+            return session
+        refusals.append(f"asked for {name}, got {opened}")
+    raise DeviceError(
+        f"model {model.card.name!r}: {'; '.join(refusals)}; "
+        "install the GPU build and its CUDA libraries (make setup LOCK=gpu) or set device: cpu"
+    )
+
+
+def _open(path: Path, device: str, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # A waiting pool must not spin: the cores belong to decoding and the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device != "cpu":
+        ort.preload_dlls()
+    try:
+        return ort.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises classes it does not export
+        raise ModelError(f"model {str(path)!r} cannot be opened on {device}: {_first_line(error)}") from error
+
+
+def _check(model: Model, session: OnnxSession) -> None:
+    """Card and network must agree on what goes in."""
+    spec, shape = model.card.input, session.input_shape
+    where = f"model {str(model.path)!r}"
+    if len(session.native.get_inputs()) != 1 or len(shape) != 4:
+        raise ModelError(f"{where}: expected one input (N, C, H, W), the network has {shape}")
+    expected = (spec.channels, spec.height, spec.width)
+    for axis, want, have in zip(("channels", "height", "width"), expected, shape[1:], strict=True):
+        if have is not None and want is not None and want != have:
+            raise ModelError(f"{where}: the card says input {axis} {want}, the network has {have}")
+    if model.card.task == "emotion":
+        classes = session.output_shapes[0][-1]
+        if classes is not None and classes != len(model.card.labels):
+            raise ModelError(
+                f"{where}: the card has {len(model.card.labels)} labels, the network has {classes} outputs"
+            )
+
+
+def warm_up(session: Session, batch: Floats) -> None:
+    """Run `batch` once so that the first real call finds its kernels chosen and its memory there.
+
+    Raises:
+        ModelError: when the network refuses a batch of this shape.
+    """
+    try:
+        session.run(np.ascontiguousarray(batch))
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises classes it does not export
+        raise ModelError(f"the network refuses input {batch.shape}: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _build() -> str:
+    return f"{ort.__version__}: {', '.join(ort.get_available_providers())}"
+
+
+def available_providers() -> tuple[str, ...]:
+    """What this build of ONNX Runtime offers; offering is not yet working."""
+    return tuple(ort.get_available_providers())
+
+
+def installed_runtimes() -> tuple[str, ...]:
+    """`name version` of every ONNX Runtime distribution installed; more than one overwrite each other."""
+    found = []
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
