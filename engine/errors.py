@@ -1,14 +1,14 @@
 """Every way this engine says no.
 
-    MoodlineError                 what the command line prints as one line
-    ├── ConfigError               a setting is wrong; exit code 2
-    ├── ModelError                a model file or its card cannot be trusted or run
-    │   └── DeviceError           the model does not run where it was asked to run
-    ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
-    ├── HistoryError              the history database cannot be opened or written
-    ├── BusError                  the bus does not take messages at present
-    └── StageFailed               a stage raised; the run ends with its cause
-    ChannelClosed                 nothing more can be put, or will ever come
+MoodlineError                 what the command line prints as one line
+├── ConfigError               a setting is wrong; exit code 2
+├── ModelError                a model file or its card cannot be trusted or run
+│   └── DeviceError           the model does not run where it was asked to run
+├── SourceError               a source cannot be opened or has ended; carries a `Cause`
+├── HistoryError              the history database cannot be opened or written
+├── BusError                  the bus does not take messages at present
+└── StageFailed               a stage raised; the run ends with its cause
+ChannelClosed                 nothing more can be put, or will ever come
 """
 
 from enum import StrEnum

@@ -119,7 +119,9 @@ def load_model(path: Path) -> Model:
 
 def search_path() -> tuple[Path, ...]:
     """Where models are looked for by name: `MOODLINE_MODELS` (like PATH), the user's folder, the shipped ones."""
-    extra = [Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part]
+    extra = [
+        Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part
+    ]
     return (*extra, user_folder(), SHIPPED)
 
 
@@ -143,7 +145,9 @@ def find_model(name: str) -> Model:
     names = sorted({path.stem for path in installed()})
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
-    raise ModelError(f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)")
+    raise ModelError(
+        f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)"
+    )
 
 
 def installed() -> Iterator[Path]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from engine.errors import DeviceError, ModelError
 from engine.items import Floats
@@ -22,6 +23,18 @@ PROVIDERS: dict[str, str] = {
     "cpu": "CPUExecutionProvider",
 }
 _BY_PREFERENCE = ("cuda", "cpu")
+# ONNX Runtime's exceptions share no base class but Exception.
+_ORT_ERRORS = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoModel,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
 
 
 class Session(Protocol):
@@ -112,7 +125,7 @@ def _open(path: Path, device: str, threads: int) -> Any:
         ort.preload_dlls()
     try:
         return ort.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises classes it does not export
+    except _ORT_ERRORS as error:
         raise ModelError(f"model {str(path)!r} cannot be opened on {device}: {_first_line(error)}") from error
 
 
@@ -142,7 +155,7 @@ def warm_up(session: Session, batch: Floats) -> None:
     """
     try:
         session.run(np.ascontiguousarray(batch))
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises classes it does not export
+    except _ORT_ERRORS as error:
         raise ModelError(f"the network refuses input {batch.shape}: {_first_line(error)}") from error
 
 
