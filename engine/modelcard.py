@@ -118,7 +118,7 @@ def load_model(path: Path) -> Model:
 
 
 def search_path() -> tuple[Path, ...]:
-    """Where models are looked for by name: `MOODLINE_MODELS` (like PATH), the user's folder, the shipped ones."""
+    """Where models are looked for by name: `MOODLINE_MODELS`, the user's folder, the shipped ones."""
     extra = [
         Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part
     ]

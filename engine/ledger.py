@@ -1,0 +1,70 @@
+"""The frame ledger: nothing uncounted. For every source, captured = sum of outcomes, at every moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+
+
+class Outcome(StrEnum):
+    """What became of a frame; each frame has exactly one."""
+
+    INFERRED = "inferred"
+    SKIPPED_INTERVAL = "skipped_interval"
+    SKIPPED_MOTION = "skipped_motion"
+    DROPPED_STALE = "dropped_stale"
+    DROPPED_QUEUE = "dropped_queue"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCounts:
+    """A frame counts as captured in the instant its outcome is known; until then it is in flight."""
+
+    captured: int
+    in_flight: int
+    outcomes: Mapping[Outcome, int]
+
+
+class Ledger:
+    """Counts frames per source. Any thread may call any method; snapshots are consistent."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._in_flight: dict[str, int] = {}
+        self._outcomes: dict[str, dict[Outcome, int]] = {}
+
+    def register(self, source_id: str) -> None:
+        """Make the source known, with zeros."""
+        with self._lock:
+            self._register(source_id)
+
+    def enter(self, source_id: str) -> None:
+        """A frame was read from the source."""
+        with self._lock:
+            self._register(source_id)
+            self._in_flight[source_id] += 1
+
+    def settle(self, source_id: str, outcome: Outcome) -> None:
+        """The outcome of one frame that entered before is known.
+
+        Raises:
+            ValueError: more frames settled than entered.
+        """
+        with self._lock:
+            if self._in_flight.get(source_id, 0) < 1:
+                raise ValueError(f"no frame of {source_id!r} is in flight")
+            self._in_flight[source_id] -= 1
+            self._outcomes[source_id][outcome] += 1
+
+    def snapshot(self) -> dict[str, FrameCounts]:
+        with self._lock:
+            return {
+                source_id: FrameCounts(sum(outcomes.values()), self._in_flight[source_id], dict(outcomes))
+                for source_id, outcomes in self._outcomes.items()
+            }
+
+    def _register(self, source_id: str) -> None:
+        if source_id not in self._outcomes:
+            self._in_flight[source_id] = 0
+            self._outcomes[source_id] = dict.fromkeys(Outcome, 0)

@@ -1,0 +1,76 @@
+"""What the engine tells about itself: plain snapshots, read by the API, the metrics and the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.channel import ChannelStats
+from engine.ledger import FrameCounts
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """One source. `uri` is redacted; `last_frame_age_s` is None before the first frame."""
+
+    source_id: str
+    uri: str
+    state: str
+    cause: str | None
+    detail: str
+    frames: FrameCounts
+    width: int | None
+    height: int | None
+    fps: float
+    last_frame_age_s: float | None
+    reconnects: int
+    tracks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSnapshot:
+    """A model in use and the device it was proven to run on."""
+
+    stage: str
+    name: str
+    version: str
+    sha256: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSnapshot:
+    """The history or the bus. `url` is redacted, `state` is `ok` or `down`, `pending` counts rows to send."""
+
+    url: str
+    state: str
+    detail: str
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One consistent look at a run. `state`: `starting`, `running`, `draining`, `stopped`, `failed`."""
+
+    run_id: str
+    name: str
+    version: str
+    state: str
+    started_at: datetime
+    uptime_s: float
+    ready: bool
+    sources: tuple[SourceSnapshot, ...]
+    models: tuple[ModelSnapshot, ...]
+    channels: Mapping[str, ChannelStats]
+    events: Mapping[str, int]
+    """Published events by type."""
+    chips: Mapping[str, int]
+    """Chips by outcome: `classified`, `gated`, `dropped_queue`."""
+    history: SinkSnapshot
+    bus: SinkSnapshot
+
+
+class EngineView(Protocol):
+    """What the API needs of a running engine. Any thread may call it."""
+
+    def status(self) -> RunStatus: ...
