@@ -32,7 +32,7 @@ def _never(_item: object) -> bool:
 
 
 class Channel(Generic[T]):
-    """A queue with a lane per camera or track, each lane bounded by `capacity`.
+    """A queue with a lane per camera or track, each lane bounded by `capacity`, a number or one per lane.
 
     When a lane is full, `put` evicts that lane's oldest droppable item; if it holds none, `put` waits
     for room. So live video forgets the oldest, files forget nothing, and a marker such as the end of a
@@ -48,13 +48,13 @@ class Channel(Generic[T]):
 
     def __init__(
         self,
-        capacity: int,
+        capacity: int | Callable[[Hashable], int],
         lane_of: Callable[[T], Hashable] = _one_lane,
         droppable: Callable[[T], bool] = _never,
     ) -> None:
-        if capacity < 1:
+        if isinstance(capacity, int) and capacity < 1:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
-        self._capacity = capacity
+        self._capacity_of = capacity if callable(capacity) else lambda _lane: capacity
         self._lane_of = lane_of
         self._droppable = droppable
         self._lanes: OrderedDict[Hashable, deque[T]] = OrderedDict()
@@ -80,7 +80,7 @@ class Channel(Generic[T]):
     def _make_room(self, lane_id: Hashable) -> T | None:
         while not self._closed:
             lane = self._lanes.get(lane_id)
-            if lane is None or len(lane) < self._capacity:
+            if lane is None or len(lane) < self._capacity_of(lane_id):
                 return None
             for position, item in enumerate(lane):
                 if self._droppable(item):

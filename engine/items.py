@@ -93,12 +93,13 @@ class TrackedFace:
 
 @dataclass(frozen=True, slots=True)
 class TrackEnded:
-    """A confirmed track was last seen at `time_s` and has been missing for too long."""
+    """A confirmed track, last seen at `last_seen_s`, was given up at `time_s`."""
 
     key: TrackKey
     track_uid: str
     frame_index: int
     time_s: float
+    last_seen_s: float
     captured_at: datetime
     box: Box
     frame_size: tuple[int, int]

@@ -1,0 +1,128 @@
+"""Classification: aligned chips in, emotion scores out, in padded micro-batches over all cameras."""
+
+import bisect
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from engine.errors import ModelError
+from engine.fields import Count, Text, settings
+from engine.items import EmotionScores, FaceChip, Floats, Image, Reading, SourceStatus, TrackEnded
+from engine.modelcard import ModelCard
+from engine.pixels import to_tensor
+from engine.sessions import Device, Session, warm_up
+
+
+@settings
+class ClassifyConfig:
+    """A batch is sent when it holds `max_batch` chips or its first has waited `max_wait_ms`."""
+
+    model: Text = "emotion-fer"
+    device: Device = "auto"
+    max_batch: Annotated[int, Field(ge=1, le=256)] = 32
+    max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
+    threads: Count | None = None
+
+
+Passing = TrackEnded | SourceStatus
+
+
+class EmotionClassifier:
+    """The network behind a card: uint8 BGR chips in, scores out. Any thread may call it.
+
+    Batches are padded to the next of a few sizes, all of them warmed up when the object is made, so
+    that no camera ever waits for a kernel to be chosen.
+    """
+
+    def __init__(self, session: Session, card: ModelCard, max_batch: int) -> None:
+        """Raises `ModelError` when card and network do not fit an emotion classifier."""
+        if card.task != "emotion" or card.layout != "logits":
+            raise ModelError(
+                f"model {card.name!r} is no emotion classifier (task {card.task}, {card.layout})"
+            )
+        if card.input.width is None or card.input.height is None:
+            raise ModelError(f"model {card.name!r}: the card must give an input size")
+        self.card = card
+        self.device = session.device
+        self._session = session
+        fixed = session.input_shape[0]
+        self._buckets = [fixed] if fixed else [size for size in _SIZES if size < max_batch] + [max_batch]
+        blank = np.zeros((card.input.height, card.input.width, 3), np.uint8)
+        for size in self._buckets:
+            warm_up(session, to_tensor([blank] * size, card.input))
+        self._check_outputs()
+
+    def _check_outputs(self) -> None:
+        scores = self.predict([np.zeros((8, 8, 3), np.uint8)])
+        assert len(scores) == 1
+
+    def predict(self, images: Sequence[Image]) -> list[EmotionScores]:
+        """One `EmotionScores` per image; the result does not depend on what else is in the batch."""
+        scores: list[EmotionScores] = []
+        for start in range(0, len(images), self._buckets[-1]):
+            scores += self._predict(images[start : start + self._buckets[-1]])
+        return scores
+
+    def _predict(self, images: Sequence[Image]) -> list[EmotionScores]:
+        batch = to_tensor(images, self.card.input)
+        bucket = self._buckets[bisect.bisect_left(self._buckets, len(batch))]
+        padded = np.zeros((bucket, *batch.shape[1:]), np.float32)
+        padded[: len(batch)] = batch
+        logits = self._session.run(padded)[0]
+        if logits.shape != (bucket, len(self.card.labels)):
+            raise ModelError(
+                f"model {self.card.name!r}: the card has {len(self.card.labels)} labels, "
+                f"the network gave {logits.shape[1:]} scores a face"
+            )
+        values = softmax(logits[: len(batch)] / np.float32(self.card.temperature))
+        return [EmotionScores(self.card.labels, row.copy()) for row in values]
+
+
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Along the last axis, float32.
+
+    >>> softmax(np.float32([[0, 0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
+
+
+class Classify:
+    """The stage: chips fit for it are classified, gated ones become readings without scores."""
+
+    def __init__(self, classifier: EmotionClassifier) -> None:
+        self._classifier = classifier
+        self._lock = Lock()
+        self._counts = {"classified": 0, "gated": 0}
+
+    def process(self, items: Sequence[FaceChip | Passing]) -> Sequence[Reading | Passing]:
+        fit = [item for item in items if isinstance(item, FaceChip) and not item.quality.gated]
+        scores = iter(self._classifier.predict([chip.image for chip in fit]))
+        gated = sum(isinstance(item, FaceChip) for item in items) - len(fit)
+        with self._lock:
+            self._counts["classified"] += len(fit)
+            self._counts["gated"] += gated
+        return [
+            Reading(item, None if item.quality.gated else next(scores))
+            if isinstance(item, FaceChip)
+            else item
+            for item in items
+        ]
+
+    def flush(self) -> Sequence[Reading | Passing]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing to free: the session belongs to who opened it."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Chips by outcome; any thread."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,248 @@
+"""Tracking: Norfair associates and filters, the stream's clock decides who lives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from norfair import Detection as NorfairDetection
+from norfair import OptimizedKalmanFilterFactory, Tracker, distances
+from numpy.typing import NDArray
+
+from engine import ids
+from engine.fields import Positive, Seconds, settings
+from engine.items import Detection, Frame, SourceStatus, TrackedFace, TrackEnded, TrackKey
+from engine.stages.detect import DetectedFrame
+
+# Norfair counts lives in frames and starts a track with one `period` of them. With a period no stream
+# lasts, it never ends a track, young or old; `SourceTracker` does, in seconds.
+_NO_END = 1 << 40
+_FINAL_STATES = {"stalled", "offline", "ended"}
+_EPSILON_S = 1e-6
+
+
+@settings
+class TrackConfig:
+    """Lifetimes are in seconds of the stream's clock."""
+
+    max_missing_s: Seconds = 1.0
+    """A track ends this long after its last sight."""
+    confirm_s: Seconds = 0.3
+    """A face must have been seen over this time before it becomes a track."""
+    max_distance: Positive = 0.9
+    """How far a face may jump between detections, in face sizes, and still be the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedFrame:
+    """A frame and the faces on it, confirmed or not, seen or predicted."""
+
+    frame: Frame
+    faces: tuple[TrackedFace, ...]
+
+
+def face_distance(candidates: NDArray[Any], objects: NDArray[Any]) -> NDArray[np.float64]:
+    """How unlike two boxes are: centre distance in face sizes, plus the log of the ratio of sizes.
+
+    Takes boxes float `(N, 4)` and `(M, 4)` xyxy, returns float64 `(N, M)`, finite for any finite boxes.
+    """
+    centre_c, size_c = _centre_and_size(candidates)
+    centre_o, size_o = _centre_and_size(objects)
+    apart = np.hypot(*(centre_c[:, None] - centre_o[None]).transpose(2, 0, 1))
+    scale = np.sqrt(size_c[:, None] * size_o[None])
+    return np.asarray(apart / scale + np.abs(np.log(size_c[:, None] / size_o[None])))
+
+
+def _centre_and_size(boxes: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    boxes = boxes.reshape(-1, 4).astype(np.float64)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt(sides.prod(axis=1))
+
+
+def _scalar_distance(detection: Any, tracked: Any) -> float:
+    return float(face_distance(detection.points, tracked.estimate)[0, 0])
+
+
+def _new_norfair(config: TrackConfig) -> Any:
+    tracker = Tracker(
+        _scalar_distance,
+        distance_threshold=config.max_distance,
+        hit_counter_max=_NO_END,
+        initialization_delay=0,
+        filter_factory=OptimizedKalmanFilterFactory(),
+        past_detections_length=0,
+    )
+    # Norfair 2.1 knows no vectorised distances; later ones take them only after construction.
+    if hasattr(distances, "VectorizedDistance"):
+        tracker.distance_function = distances.VectorizedDistance(face_distance)
+    return tracker
+
+
+@dataclass(slots=True)
+class _Life:
+    """What seconds say about one Norfair object."""
+
+    first_seen_s: float
+    last_seen_s: float
+    sights: int
+    detection: Detection
+    key: TrackKey | None = None
+    uid: str = ""
+
+
+class SourceTracker:
+    """All tracks of one source. One thread."""
+
+    def __init__(self, source_id: str, run_id: str, config: TrackConfig) -> None:
+        self._source_id = source_id
+        self._run_id = run_id
+        self._config = config
+        self._norfair = _new_norfair(config)
+        self._lives: dict[int, _Life] = {}
+        self._next_id = 1
+        self._last: Frame | None = None
+
+    def update(
+        self, frame: Frame, faces: Sequence[Detection] | None
+    ) -> tuple[TrackedFrame, list[TrackEnded]]:
+        """Advance by one frame; `faces` None means that nobody looked: the tracker predicts."""
+        ended = self._reset_if_discontinuous(frame)
+        self._last = frame
+        points = [
+            NorfairDetection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()
+        ]
+        objects = self._norfair.update(points or None, period=_NO_END)
+        tracked = [self._look(frame, item) for item in objects]
+        if faces is not None:
+            ended += self._end_missing(frame)
+        return TrackedFrame(frame, tuple(face for face in tracked if face)), ended
+
+    def end_all(self, time_s: float | None = None) -> list[TrackEnded]:
+        """Give up every track, for instance because the source is lost; ids go on counting."""
+        if self._last is None:
+            return []
+        at_s = self._last.time_s if time_s is None else max(time_s, self._last.time_s)
+        ended = [self._ended(life, self._last, at_s) for life in self._lives.values() if life.key]
+        self._lives.clear()
+        self._norfair = _new_norfair(self._config)
+        return ended
+
+    @property
+    def active(self) -> int:
+        """Confirmed tracks alive."""
+        return sum(life.key is not None for life in tuple(self._lives.values()))
+
+    def _reset_if_discontinuous(self, frame: Frame) -> list[TrackEnded]:
+        """A stream that changes size or jumps back in time shows another scene."""
+        last = self._last
+        if last is None or (last.size == frame.size and frame.time_s >= last.time_s - _EPSILON_S):
+            return []
+        return self.end_all()
+
+    def _look(self, frame: Frame, item: Any) -> TrackedFace | None:
+        life = self._lives.get(item.initializing_id)
+        seen = item.last_detection.data if life is None else None
+        if life is None:
+            life = _Life(frame.time_s, frame.time_s, 1, seen)
+            self._lives[item.initializing_id] = life
+        elif item.last_detection.data is not life.detection:
+            life.detection, life.last_seen_s = item.last_detection.data, frame.time_s
+            life.sights += 1
+        self._confirm(life)
+        predicted = life.last_seen_s < frame.time_s
+        detection = _predicted(life.detection, item.estimate) if predicted else life.detection
+        if detection is None:
+            return None
+        key = life.key or TrackKey(self._source_id, 0)
+        age_s = frame.time_s - life.first_seen_s
+        return TrackedFace(key, life.uid, detection, age_s, life.key is not None, predicted)
+
+    def _confirm(self, life: _Life) -> None:
+        seen_s = life.last_seen_s - life.first_seen_s
+        needed = 2 if self._config.confirm_s else 1
+        if life.key is None and life.sights >= needed and seen_s >= self._config.confirm_s - _EPSILON_S:
+            life.key = TrackKey(self._source_id, self._next_id)
+            life.uid = ids.derive(self._run_id, "track", *life.key)
+            self._next_id += 1
+
+    def _end_missing(self, frame: Frame) -> list[TrackEnded]:
+        """End tracks that a detection has missed and that were last seen too long ago."""
+        limit_s = self._config.max_missing_s
+        gone = {
+            number
+            for number, life in self._lives.items()
+            if life.last_seen_s < frame.time_s and frame.time_s - life.last_seen_s >= limit_s - _EPSILON_S
+        }
+        self._norfair.tracked_objects = [
+            item for item in self._norfair.tracked_objects if item.initializing_id not in gone
+        ]
+        lives = [self._lives.pop(number) for number in sorted(gone)]
+        return [self._ended(life, frame, frame.time_s) for life in lives if life.key]
+
+    def _ended(self, life: _Life, frame: Frame, at_s: float) -> TrackEnded:
+        assert life.key is not None
+        return TrackEnded(
+            key=life.key,
+            track_uid=life.uid,
+            frame_index=frame.index,
+            time_s=at_s,
+            last_seen_s=life.last_seen_s,
+            captured_at=frame.captured_at,
+            box=life.detection.box,
+            frame_size=frame.size,
+            age_s=life.last_seen_s - life.first_seen_s,
+            received_s=frame.received_s,
+            lossless=frame.lossless,
+        )
+
+
+def _predicted(last: Detection, estimate: NDArray[Any]) -> Detection | None:
+    x1, y1, x2, y2 = (float(value) for value in estimate.reshape(4))
+    if not (np.isfinite(estimate).all() and x2 > x1 and y2 > y1):
+        return None
+    return Detection((x1, y1, x2, y2), last.score)
+
+
+class Track:
+    """One `SourceTracker` per source; a source's end gives up its tracks."""
+
+    def __init__(self, config: TrackConfig, run_id: str) -> None:
+        self._config = config
+        self._run_id = run_id
+        self._trackers: dict[str, SourceTracker] = {}
+
+    def process(
+        self, items: Sequence[DetectedFrame | SourceStatus]
+    ) -> Sequence[TrackedFrame | TrackEnded | SourceStatus]:
+        out: list[TrackedFrame | TrackEnded | SourceStatus] = []
+        for item in items:
+            if isinstance(item, SourceStatus):
+                out += self._end_source(item)
+                out.append(item)
+                continue
+            tracked, ended = self._tracker(item.frame.source_id).update(item.frame, item.faces)
+            out += ended
+            out.append(tracked)
+        return out
+
+    def flush(self) -> Sequence[TrackedFrame | TrackEnded | SourceStatus]:
+        return [ended for tracker in self._trackers.values() for ended in tracker.end_all()]
+
+    def close(self) -> None:
+        self._trackers.clear()
+
+    def active(self, source_id: str) -> int:
+        """Confirmed tracks of one source; any thread."""
+        tracker = self._trackers.get(source_id)
+        return tracker.active if tracker else 0
+
+    def _tracker(self, source_id: str) -> SourceTracker:
+        if source_id not in self._trackers:
+            self._trackers[source_id] = SourceTracker(source_id, self._run_id, self._config)
+        return self._trackers[source_id]
+
+    def _end_source(self, status: SourceStatus) -> list[TrackEnded]:
+        tracker = self._trackers.get(status.source_id)
+        if tracker is None or status.state not in _FINAL_STATES:
+            return []
+        return tracker.end_all(status.time_s)
