@@ -155,7 +155,7 @@ class Smooth:
         now = track.state.emotion(chip.time_s)
         if self._observer:
             self._observer(chip, now)
-        events = [self._builder.of_track("new", chip, None, None if left else now)] if fresh else []
+        events = [self._builder.of_track("new", chip, None, left or now)] if fresh else []
         if left:
             before = left if left.label else None
             events.append(self._builder.of_track("emotion_changed", chip, before, now))

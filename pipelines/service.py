@@ -1,0 +1,149 @@
+"""A whole run: history, bus, relay, API and the machine, opened in order and closed in reverse."""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Lock
+
+from engine.bus import open_bus
+from engine.history import History
+from engine.relay import Relay
+from engine.stages.capture import Capture
+from engine.stages.publish import Publish
+
+from engine import __version__
+from engine.api import ApiServer, create_app
+from engine.channel import ChannelStats
+from engine.clock import Clock, SystemClock
+from engine.status import RunStatus, SourceSnapshot
+from pipelines.build import Machine, build_machine, new_run_id
+from pipelines.config import PipelineConfig
+
+logger = logging.getLogger(__name__)
+
+_PRUNE_EVERY_S = 3600.0
+
+
+class Service:
+    """One run of one configuration. Making it opens nothing; `run` does, and blocks."""
+
+    def __init__(self, config: PipelineConfig, run_id: str | None = None, clock: Clock | None = None) -> None:
+        self.config = config
+        self.run_id = run_id or new_run_id()
+        self.api_url: str | None = None
+        self._clock = clock or SystemClock()
+        self._started_at = self._clock.utc()
+        self._started_s = self._clock.monotonic()
+        self._history = History(config.history.url)
+        self._bus = open_bus(config.bus)
+        self._relay = Relay(self._history, self._bus, self._clock)
+        self._publish = Publish(self._history, self._relay.notify)
+        self._machine: Machine | None = None
+        self._stopped = False
+        self._lock = Lock()
+        self._pruned_s = float("-inf")
+
+    def run(self, for_s: float | None = None) -> None:
+        """Open everything, run until the sources end, `stop`, or `for_s` seconds.
+
+        Raises:
+            MoodlineError: a model, the history or the API's port cannot be opened, or a stage failed.
+        """
+        with ExitStack() as stack:
+            self._history.open()
+            stack.callback(self._history.close)
+            self._history.begin_run(self.run_id, self.config.name, self._started_at)
+            stack.callback(self._bus.close)
+            machine = build_machine(
+                self.config,
+                self.run_id,
+                self._publish,
+                [("relay", self._relay)],
+                clock=self._clock,
+                housekeeping=self._housekeeping,
+            )
+            self._open_api(stack)
+            with self._lock:
+                self._machine = machine
+                if self._stopped:
+                    machine.runner.stop()
+            machine.runner.run(for_s)
+
+    def stop(self) -> None:
+        """Ask for an orderly end; any thread, also a signal handler, at any time."""
+        with self._lock:
+            self._stopped = True
+            machine = self._machine
+        if machine:
+            machine.runner.stop()
+
+    def failures(self) -> list[str]:
+        """One line for each file that could not be read to its end."""
+        captures: tuple[Capture, ...] = self._machine.captures if self._machine else ()
+        return [
+            f"source {capture.snapshot().source_id!r}: {capture.failure}"
+            for capture in captures
+            if capture.failure
+        ]
+
+    def status(self) -> RunStatus:
+        """One look at everything; any thread."""
+        machine = self._machine
+        state = machine.runner.state if machine else "starting"
+        return RunStatus(
+            run_id=self.run_id,
+            name=self.config.name,
+            version=__version__,
+            state=state,
+            started_at=self._started_at,
+            uptime_s=self._clock.monotonic() - self._started_s,
+            ready=state == "running",
+            sources=self._sources(machine) if machine else (),
+            models=machine.models if machine else (),
+            channels=_channels(machine) if machine else {},
+            events=self._publish.counts(),
+            chips=_chips(machine) if machine else {},
+            history=self._history.snapshot(),
+            bus=self._relay.snapshot(),
+        )
+
+    def _open_api(self, stack: ExitStack) -> None:
+        if not self.config.api.enabled:
+            return
+        server = ApiServer(create_app(self, self._history, self.config.api, __version__), self.config.api)
+        server.start()
+        stack.callback(server.stop)
+        self.api_url = server.url
+        logger.info("API at %s", server.url)
+
+    def _housekeeping(self) -> None:
+        days = self.config.history.retention_days
+        now_s = self._clock.monotonic()
+        if days is None or now_s - self._pruned_s < _PRUNE_EVERY_S:
+            return
+        self._pruned_s = now_s
+        oldest: datetime = self._clock.utc() - timedelta(days=days)
+        removed = self._history.prune(oldest)
+        if removed:
+            logger.info("history: removed %d events older than %s days", removed, days)
+
+    def _sources(self, machine: Machine) -> tuple[SourceSnapshot, ...]:
+        snapshots = [capture.snapshot() for capture in machine.captures]
+        return tuple(
+            replace(snapshot, tracks=sum(track.active(snapshot.source_id) for track in machine.tracks))
+            for snapshot in snapshots
+        )
+
+
+def _channels(machine: Machine) -> dict[str, ChannelStats]:
+    return {
+        f"{name}-{number}" if len(channels) > 1 else name: channel.stats()
+        for name, channels in machine.channels.items()
+        for number, channel in enumerate(channels)
+    }
+
+
+def _chips(machine: Machine) -> dict[str, int]:
+    dropped = sum(channel.stats().dropped for channel in machine.channels["chips"])
+    return {**machine.classify.counts(), "dropped_queue": dropped}
