@@ -1,0 +1,84 @@
+"""What a source may be, checked at the door."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from engine.fields import Name, Positive, Seconds, Text, settings
+from engine.redact import redact
+
+Kind = Literal["rtsp", "http", "webcam", "demo", "file"]
+_SCHEMES: dict[str, Kind] = {
+    "rtsp": "rtsp",
+    "rtsps": "rtsp",
+    "http": "http",
+    "https": "http",
+    "webcam": "webcam",
+    "demo": "demo",
+    "file": "file",
+}
+_ALLOWED = "rtsp://, rtsps://, http://, https://, webcam:0, demo:, file:// or a path"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?::|,[^/]*:)")
+# What follows the scheme; a host may not be empty, as FFmpeg would then ask the network for "".
+_SHAPES: dict[Kind, tuple[str, str]] = {
+    "rtsp": (r"rtsps?://[^/?#\s].*", "rtsp://host/path"),
+    "http": (r"https?://[^/?#\s].*", "http://host/path"),
+    "webcam": (r"webcam:[0-9]{1,3}", "webcam:0"),
+    "demo": (r"demo:", "demo:"),
+    "file": (r"(?!file:).+|file:///.+", "file:///path or a plain path"),
+}
+
+
+def kind_of(uri: str) -> Kind:
+    """Which kind of source `uri` names.
+
+    Raises:
+        ValueError: no kind we open; the message does not repeat the address.
+    """
+    scheme = _SCHEME.match(uri)
+    if scheme is None:
+        return "file"
+    name = scheme[1].lower()
+    if name not in _SCHEMES:
+        raise ValueError(f"{name!r} is no kind of source; use {_ALLOWED} (a path with a colon: ./name)")
+    return _SCHEMES[name]
+
+
+def _checked(uri: str) -> str:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in uri):
+        raise ValueError("an address must not hold line breaks or control characters")
+    pattern, example = _SHAPES[kind_of(uri)]
+    if not re.fullmatch(pattern, uri, re.IGNORECASE):
+        raise ValueError(f"expected {example}, got {redact(uri)}")
+    return uri
+
+
+@settings
+class SourceConfig:
+    """One camera, stream, file, folder of pictures, or the demo. Its `repr` holds no credentials."""
+
+    id: Name
+    uri: Annotated[Text, AfterValidator(_checked)]
+    fps: Positive | None = None
+    """At most this many pictures per second; for a folder of pictures the rate it is played at."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    open_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
+    read_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
+    stall_after_s: Annotated[Seconds, Field(gt=0)] = 3.0
+    loop: bool = False
+    """Files and folders: start again at the end; `time_s` goes on increasing."""
+    max_pixels: Annotated[int, Field(ge=1)] = 4096 * 2304
+    """Larger pictures are refused before they are decoded."""
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.uri)
+
+    @property
+    def shown(self) -> str:
+        """The address without credentials, for people."""
+        return redact(self.uri)
+
+    def __repr__(self) -> str:
+        return f"SourceConfig(id={self.id!r}, uri={self.shown!r})"

@@ -1,0 +1,124 @@
+"""What is known about a source: its state, what arrived and when, and how long to wait before the next try."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from engine.errors import Cause
+
+_FIRST_DELAY_S, _MAX_DELAY_S = 0.5, 30.0
+# Cameras lock accounts out: a refused password is not tried more often.
+_AUTH_DELAY_S = 30.0
+_STEADY_S = 10.0
+_WINDOW_S = 5.0
+
+
+class Backoff:
+    """Pauses between tries: 0.5 s doubling to 30 s, each shortened at random by up to a half.
+
+    >>> backoff = Backoff(jitter=lambda: 1.0)
+    >>> [backoff.next_s(Cause.REFUSED) for _ in range(8)]
+    [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    >>> backoff.next_s(Cause.AUTH)
+    30.0
+    """
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._full_s = _FIRST_DELAY_S
+
+    def next_s(self, cause: Cause) -> float:
+        """Seconds to wait now. `jitter` gives a number from 0 to 1."""
+        full_s, self._full_s = self._full_s, min(2 * self._full_s, _MAX_DELAY_S)
+        return _AUTH_DELAY_S if cause is Cause.AUTH else full_s * (0.5 + 0.5 * self._jitter())
+
+    def reset(self) -> None:
+        """The source was well for a while: the next outage begins with a short pause."""
+        self._full_s = _FIRST_DELAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """One consistent look at a source's health."""
+
+    state: str
+    cause: Cause | None
+    detail: str
+    size: tuple[int, int] | None
+    fps: float
+    last_frame_age_s: float | None
+    reconnects: int
+
+
+class Health:
+    """State and arrivals of one source. All times are monotonic seconds; any thread may call any method."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._state = "connecting"
+        self._cause: Cause | None = None
+        self._detail = ""
+        self._size: tuple[int, int] | None = None
+        self._reconnects = 0
+        self._alive_s = self._online_s = 0.0
+        self._arrivals: deque[float] = deque(maxlen=1024)
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    def alive(self, now_s: float) -> None:
+        """A picture arrived, wanted or not."""
+        with self._lock:
+            self._alive_s = now_s
+
+    def picture(self, now_s: float, size: tuple[int, int]) -> None:
+        """A wanted picture of `(width, height)` arrived."""
+        with self._lock:
+            self._alive_s = now_s
+            self._size = size
+            self._arrivals.append(now_s)
+
+    def online(self, now_s: float) -> bool:
+        """Pictures come; whether that is news."""
+        with self._lock:
+            if self._state == "online":
+                return False
+            if self._state != "stalled":
+                self._online_s = now_s
+            self._reconnects += self._state == "offline"
+            self._state, self._cause, self._detail = "online", None, ""
+            return True
+
+    def stalled(self, now_s: float, after_s: float) -> bool:
+        """Whether the source is online but nothing has arrived for `after_s`; then it is stalled."""
+        with self._lock:
+            if self._state != "online" or now_s - self._alive_s <= after_s:
+                return False
+            self._state = "stalled"
+            self._detail = f"no picture for {now_s - self._alive_s:.1f} s"
+            return True
+
+    def lost(self, state: str, cause: Cause | None, detail: str) -> bool:
+        """The source is `offline` or `ended`, and why; whether the state is news."""
+        with self._lock:
+            news = self._state != state
+            self._state, self._cause, self._detail = state, cause, detail
+            return news
+
+    def steady(self, now_s: float) -> bool:
+        """Whether the source has been delivering for so long that an outage is a new one."""
+        with self._lock:
+            return self._state in ("online", "stalled") and now_s - self._online_s >= _STEADY_S
+
+    def vitals(self, now_s: float) -> Vitals:
+        with self._lock:
+            recent = [moment for moment in self._arrivals if now_s - moment <= _WINDOW_S]
+            # The first arrival opens the window, so it is not counted until the window is full.
+            spans_all = len(recent) < len(self._arrivals)
+            seconds = now_s - recent[0] if recent and not spans_all else _WINDOW_S
+            count = len(recent) if spans_all else len(recent) - 1
+            fps = count / seconds if recent and seconds > 0 else 0.0
+            age_s = now_s - self._arrivals[-1] if self._arrivals else None
+            return Vitals(self._state, self._cause, self._detail, self._size, fps, age_s, self._reconnects)

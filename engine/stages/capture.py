@@ -1,0 +1,251 @@
+"""Capture: one source's loop, which opens, reads, hands on, and comes back after an outage."""
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Event, RLock
+
+from engine.clock import Clock
+from engine.errors import Cause, ChannelClosed, SourceError
+from engine.items import Frame, SourceStatus
+from engine.ledger import Ledger, Outcome
+from engine.sources.config import SourceConfig
+from engine.sources.health import Backoff, Health
+from engine.sources.reader import Picture, Reader, is_lossless, open_reader
+from engine.status import SourceSnapshot
+
+logger = logging.getLogger(__name__)
+
+
+class Capture:
+    """One source's loop: open, read, hand on, reconnect. `run` is the body of one thread.
+
+    Live sources are opened again for ever, with growing pauses; a file is read once, or looped, and then
+    `run` returns. `emit` is called from that thread, and from `check` with the state `stalled`.
+    """
+
+    def __init__(
+        self,
+        config: SourceConfig,
+        emit: Callable[[Frame | SourceStatus], None],
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        paced: bool,
+        epoch_s: float,
+        open_reader: Callable[[SourceConfig], Reader] = open_reader,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.failure: SourceError | None = None
+        """Why a lossless source ended badly; None while it runs and when it ended well."""
+        self._config = config
+        self._emit = emit
+        self._ledger = ledger
+        self._clock = clock
+        self._paced = paced
+        self._epoch_s = epoch_s
+        self._open_reader = open_reader
+        self._backoff = Backoff(jitter)
+        self._health = Health()
+        self._stop = Event()
+        # Held while a status is emitted, so that states arrive in the order in which they came about.
+        self._order = RLock()
+        self._lossless = is_lossless(config)
+        self._index = 0
+        self._media = _MediaClock()
+        self._started_at: datetime | None = None
+        self._pace_from_s: float | None = None
+        ledger.register(config.id)
+
+    def run(self) -> None:
+        """Capture until the footage ends for good, `stop` is called, or nothing takes the frames any more."""
+        try:
+            self._tell("connecting")
+            while not self._stop.is_set():
+                error = self._session()
+                if error is None or self._is_over(error):
+                    return
+        except ChannelClosed:
+            logger.debug("source %s: nobody takes its frames any more", self._config.id)
+
+    def stop(self) -> None:
+        """Make `run` return at the next opportunity, within the read timeout. Any thread may call it."""
+        self._stop.set()
+
+    def check(self) -> None:
+        """Tell once when an online live source has gone silent. For a supervisor, about every 0.25 s.
+
+        A blocked decoder cannot say that it is blocked, so arrival age is judged from outside.
+        """
+        if self._lossless:
+            return
+        with self._order:
+            now_s = self._clock.monotonic()
+            if self._health.stalled(now_s, self._config.stall_after_s):
+                detail = self._health.vitals(now_s).detail
+                logger.warning("source %s stalled: %s", self._config.id, detail)
+                try:
+                    self._tell("stalled", None, detail)
+                except ChannelClosed:
+                    return
+
+    def snapshot(self) -> SourceSnapshot:
+        """How the source is now. Any thread may call it."""
+        vitals = self._health.vitals(self._clock.monotonic())
+        return SourceSnapshot(
+            source_id=self._config.id,
+            uri=self._config.shown,
+            state=vitals.state,
+            cause=vitals.cause,
+            detail=vitals.detail,
+            frames=self._ledger.snapshot()[self._config.id],
+            width=vitals.size[0] if vitals.size else None,
+            height=vitals.size[1] if vitals.size else None,
+            fps=vitals.fps,
+            last_frame_age_s=vitals.last_frame_age_s,
+            reconnects=vitals.reconnects,
+            tracks=0,
+        )
+
+    def _session(self) -> SourceError | None:
+        """From opening to the error that ends it; None when it was stopped."""
+        try:
+            reader = self._open_reader(self._config)
+        except SourceError as error:
+            return error
+        try:
+            self._started_at = self._started_at or reader.started_at
+            self._read_all(reader)
+        except SourceError as error:
+            return error
+        finally:
+            reader.close()
+        return None
+
+    def _read_all(self, reader: Reader) -> None:
+        seen = False
+        while not self._stop.is_set():
+            asked_s = self._clock.monotonic()
+            picture = reader.read()
+            now_s = self._clock.monotonic()
+            # After a freeze decoders first hand out a picture from before it, as if it were new.
+            if seen and not self._lossless and now_s - asked_s > self._config.stall_after_s:
+                self._drop_stale(picture)
+            elif picture is None:
+                self._health.alive(now_s)
+            else:
+                seen = True
+                self._hand_on(picture, now_s)
+
+    def _drop_stale(self, picture: Picture | None) -> None:
+        if picture is not None:
+            self._ledger.enter(self._config.id)
+            self._ledger.settle(self._config.id, Outcome.DROPPED_STALE)
+
+    def _hand_on(self, picture: Picture, now_s: float) -> None:
+        height, width = picture.image.shape[:2]
+        self._health.picture(now_s, (width, height))
+        with self._order:
+            if self._health.online(now_s):
+                logger.info("source %s online: %dx%d", self._config.id, width, height)
+                self._tell("online")
+        frame = self._frame(picture, now_s)
+        if frame is None:
+            return
+        self._index += 1
+        self._ledger.enter(self._config.id)
+        try:
+            self._emit(frame)
+        except ChannelClosed:
+            self._ledger.settle(self._config.id, Outcome.DROPPED_QUEUE)
+            raise
+
+    def _frame(self, picture: Picture, now_s: float) -> Frame | None:
+        """The picture with its times; None when stopped while waiting for its moment."""
+        time_s = now_s - self._epoch_s
+        if self._lossless:
+            time_s = self._media.advance(picture.media_s or 0.0)
+            if self._paced and not self._wait_until_due(time_s):
+                return None
+        return Frame(
+            source_id=self._config.id,
+            index=self._index,
+            time_s=time_s,
+            captured_at=self._captured_at(time_s),
+            image=picture.image,
+            received_s=self._clock.monotonic() if self._has_arrival else 0.0,
+            lossless=self._lossless,
+        )
+
+    @property
+    def _has_arrival(self) -> bool:
+        return self._paced or not self._lossless
+
+    def _captured_at(self, time_s: float) -> datetime:
+        if self._has_arrival or self._started_at is None:
+            return self._clock.utc()
+        return self._started_at + timedelta(seconds=time_s)
+
+    def _wait_until_due(self, time_s: float) -> bool:
+        """Play a file at its own speed, from its first picture on; whether to go on."""
+        if self._pace_from_s is None:
+            self._pace_from_s = max(self._epoch_s, self._clock.monotonic() - time_s)
+        wait_s = self._pace_from_s + time_s - self._clock.monotonic()
+        return not (self._clock.wait(self._stop, wait_s) if wait_s > 0 else self._stop.is_set())
+
+    def _is_over(self, error: SourceError) -> bool:
+        """What follows the end of a session: another one, after a pause where that is due, or nothing."""
+        if not self._lossless:
+            return self._pause(error)
+        if error.cause is Cause.ENDED and self._config.loop and self._media.next_loop():
+            return False
+        self.failure = error if error.cause is not Cause.ENDED else None
+        self._lose("offline" if self._health.state == "connecting" else "ended", error)
+        return True
+
+    def _pause(self, error: SourceError) -> bool:
+        """Wait before the next try; whether we were stopped meanwhile."""
+        if self._health.steady(self._clock.monotonic()):
+            self._backoff.reset()
+        self._lose("offline", error)
+        return self._clock.wait(self._stop, self._backoff.next_s(error.cause))
+
+    def _lose(self, state: str, error: SourceError) -> None:
+        with self._order:
+            if self._health.lost(state, error.cause, str(error)):
+                logger.log(
+                    logging.INFO if error.cause is Cause.ENDED else logging.WARNING,
+                    "source %s %s (%s): %s",
+                    *(self._config.id, state, error.cause, error),
+                )
+                self._tell(state, error.cause, str(error))
+
+    def _tell(self, state: str, cause: Cause | None = None, detail: str = "") -> None:
+        time_s = self._media.now_s if self._lossless else self._clock.monotonic() - self._epoch_s
+        moment = self._captured_at(time_s)
+        self._emit(SourceStatus(self._config.id, state, cause, detail, time_s, moment, self._lossless))
+
+
+class _MediaClock:
+    """A file's time, which goes on increasing when the file starts again."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._offset_s = 0.0
+        self._step_s = 0.1
+        self._count = 0
+
+    def advance(self, media_s: float) -> float:
+        time_s = self._offset_s + media_s
+        if self._count:
+            self._step_s = time_s - self.now_s
+        self._count += 1
+        self.now_s = time_s
+        return time_s
+
+    def next_loop(self) -> bool:
+        """Go on one picture's duration after the last one; False when the last loop had no picture."""
+        seen, self._count = self._count > 0, 0
+        self._offset_s = self.now_s + self._step_s
+        return seen

@@ -1,0 +1,87 @@
+"""Fakes that ship: small, real implementations of the engine's protocols for tests."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock
+
+from engine.errors import Cause, SourceError
+from engine.items import Image
+from engine.sources.config import SourceConfig
+from engine.sources.picture import Picture, Reader
+
+
+class FakeClock:
+    """Time that passes only by `advance` and `wait`. `waits` lists what was waited for, in order."""
+
+    def __init__(self, start_s: float = 1000.0) -> None:
+        self._lock = Lock()
+        self._now_s = start_s
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._now_s
+
+    def utc(self) -> datetime:
+        """1 January 2026 plus the monotonic seconds."""
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def wait(self, event: Event, timeout_s: float) -> bool:
+        """Returns at once; the time has passed unless the event is set."""
+        if not event.is_set():
+            with self._lock:
+                self._now_s += timeout_s
+                self.waits.append(timeout_s)
+        return event.is_set()
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._now_s += seconds
+
+
+Step = Image | SourceError | Callable[[], object] | None
+"""What one step of a `ScriptedSource` does: an image is read, an error raised, a function called on the way to
+the next step, and None is a picture that was not wanted."""
+
+
+class ScriptedSource:
+    """A `Reader` that plays a list: images come at `fps`, and after the last step the footage ends."""
+
+    def __init__(self, script: Iterable[Step], fps: float = 10.0, started_at: datetime | None = None) -> None:
+        self._steps = list(script)
+        self._position = self._pictures = 0
+        self._fps = fps
+        self.started_at = started_at or datetime(2026, 1, 1, tzinfo=UTC)
+        self.frame_count: int | None = sum(not callable(s) and hasattr(s, "shape") for s in self._steps)
+        self.duration_s: float | None = self.frame_count / fps
+        self.closed = False
+
+    def read(self) -> Picture | None:
+        while self._position < len(self._steps):
+            step = self._steps[self._position]
+            self._position += 1
+            if isinstance(step, SourceError):
+                raise step
+            if step is None:
+                return None
+            if not callable(step):
+                self._pictures += 1
+                return Picture(step, (self._pictures - 1) / self._fps)
+            step()
+        raise SourceError(Cause.ENDED, "the script ended")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def opening(*readers: Reader | SourceError) -> Callable[[SourceConfig], Reader]:
+    """An `open_reader` that gives these in turn, an error by raising it; the last one again and again."""
+    left = list(readers)
+
+    def open_next(_config: SourceConfig) -> Reader:
+        reader = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(reader, SourceError):
+            raise reader
+        return reader
+
+    return open_next
