@@ -1,0 +1,69 @@
+"""The application: what answers HTTP requests."""
+
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from engine.api.auth import TokenGate
+from engine.api.config import ApiConfig
+from engine.api.problems import answer_with_problems
+from engine.api.routes import api_routes
+from engine.history import History
+from engine.metrics import render
+from engine.status import EngineView
+
+_LINKS = (
+    ("/api/v1/status", "the whole run"),
+    ("/api/v1/sources", "sources and their frame counts"),
+    ("/api/v1/tracks", "tracked faces, newest first"),
+    ("/api/v1/events", "events, newest first"),
+    ("/metrics", "Prometheus metrics"),
+    ("/docs", "API documentation"),
+)
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>moodline</title>
+<h1>moodline</h1>
+<ul>
+{links}
+</ul>
+</html>
+"""
+
+
+def create_app(view: EngineView, history: History, config: ApiConfig, version: str) -> FastAPI:
+    """The API of one run. Reads `view` and `history`, changes neither; `history` must be open when asked."""
+    app = FastAPI(
+        title="moodline",
+        version=version,
+        summary="Streaming facial-emotion analytics: the run and its history, read-only.",
+        redoc_url=None,
+    )
+    answer_with_problems(app)
+    app.include_router(api_routes(view, history))
+    _add_probes(app, view)
+    _add_pages(app, view)
+    if config.token is not None:
+        app.add_middleware(TokenGate, token=config.token)
+    return app
+
+
+def _add_probes(app: FastAPI, view: EngineView) -> None:
+    @app.get("/healthz", summary="The process is alive")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", summary="The run is ready; 503 until then")
+    def readyz() -> Response:
+        ready = view.status().ready
+        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+
+
+def _add_pages(app: FastAPI, view: EngineView) -> None:
+    @app.get("/metrics", summary="Prometheus metrics")
+    def metrics() -> Response:
+        page, content_type = render(view.status())
+        return Response(page, headers={"content-type": content_type})
+
+    @app.get("/", include_in_schema=False)
+    def index() -> HTMLResponse:
+        links = "\n".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in _LINKS)
+        return HTMLResponse(_INDEX.format(links=links))

@@ -1,0 +1,109 @@
+"""What the API answers: the snapshots and records of the engine, as JSON."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from engine.clock import rfc3339
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    Field(description="RFC 3339 in UTC."),
+]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Frames(_View):
+    """`captured` is the sum of `outcomes`; frames in flight are not captured yet."""
+
+    captured: int
+    in_flight: int
+    outcomes: dict[str, int]
+
+
+class Source(_View):
+    source_id: str
+    uri: str = Field(description="Without credentials.")
+    state: str
+    cause: str | None
+    detail: str
+    frames: Frames
+    width: int | None
+    height: int | None
+    fps: float
+    last_frame_age_s: float | None
+    reconnects: int
+    tracks: int
+
+
+class Sources(_View):
+    items: list[Source]
+
+
+class Model(_View):
+    stage: str
+    name: str
+    version: str
+    sha256: str
+    device: str
+
+
+class ChannelState(_View):
+    put: int
+    taken: int
+    dropped: int
+    depth: int
+    lanes: int
+
+
+class Sink(_View):
+    url: str = Field(description="Without credentials.")
+    state: str
+    detail: str
+    pending: int
+
+
+class Status(_View):
+    run_id: str
+    name: str
+    version: str
+    state: str
+    started_at: Moment
+    uptime_s: float
+    ready: bool
+    sources: list[Source]
+    models: list[Model]
+    channels: dict[str, ChannelState]
+    events: dict[str, int] = Field(description="Published events by type.")
+    chips: dict[str, int] = Field(description="Face chips by what became of them.")
+    history: Sink
+    bus: Sink
+
+
+class Track(_View):
+    track_uid: str
+    run_id: str
+    source_id: str
+    track_id: int
+    first_seen: Moment
+    last_seen: Moment
+    duration_s: float
+    label: str | None
+    confidence: float | None
+    state: str
+    events: int
+
+
+class Tracks(_View):
+    items: list[Track]
+    next_cursor: str | None
+
+
+class Events(_View):
+    items: list[dict[str, Any]] = Field(description="Event documents, exactly as they are broadcast.")
+    next_cursor: str | None

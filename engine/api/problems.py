@@ -1,0 +1,87 @@
+"""Errors as RFC 9457 problem documents."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from engine.errors import HistoryError
+from engine.history import BadCursor
+from engine.redact import redact
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class InvalidInput(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What every error looks like."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[InvalidInput] | None = Field(default=None, description="What is wrong with the request.")
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: list[InvalidInput] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A response that is a problem document."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Let `app` answer each error with a problem document."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadCursor, _bad_cursor)
+    app.add_exception_handler(HistoryError, _no_history)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = f"{request.method} {request.url.path}: {detail.lower()}"
+    return problem(error.status_code, detail[:300], headers=error.headers)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [_input(item) for item in error.errors()]
+    return problem(422, "; ".join(f"{one.field}: {one.message}" for one in errors[:10]), errors)
+
+
+def _input(item: Mapping[str, Any]) -> InvalidInput:
+    where = [str(part) for part in item["loc"] if part not in ("query", "path")]
+    name = (item.get("ctx") or {}).get("parameter") or ".".join(where) or "query"
+    return InvalidInput(field=str(name)[:100], message=str(item["msg"]).removeprefix("Value error, ")[:300])
+
+
+async def _bad_cursor(_request: Request, error: Exception) -> Response:
+    wrong = InvalidInput(field="cursor", message=f"{error}; use next_cursor of the page before")
+    return problem(422, f"{wrong.field}: {wrong.message}", [wrong])
+
+
+async def _no_history(_request: Request, error: Exception) -> Response:
+    return problem(503, redact(str(error)))
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return problem(500, "an error in moodline; its log has the traceback")

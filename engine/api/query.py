@@ -1,0 +1,101 @@
+"""Query parameters: bounded, and refused with the nearest name when unknown."""
+
+import difflib
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from engine.fields import Name
+from engine.history import EventFilter, TrackFilter
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("write an RFC 3339 time such as 2026-11-22T10:20:30Z (in a URL, + is written %2B)")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Limit = Annotated[int, Field(ge=1, le=1000)]
+Cursor = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class NoQuery(BaseModel):
+    """Takes no parameter."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = next((name for name in values if name not in known), None) if values else None
+        if unknown is None:
+            return values
+        near = difflib.get_close_matches(unknown[:64], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+        raise PydanticCustomError(
+            "unknown_parameter", "unknown parameter; {hint}", {"hint": hint, "parameter": unknown[:64]}
+        )
+
+
+class PageQuery(NoQuery):
+    """Which part of an answer."""
+
+    limit: Limit = 100
+    cursor: Cursor | None = Field(default=None, description="`next_cursor` of the page before.")
+
+
+class TrackQuery(PageQuery):
+    """Which tracks."""
+
+    source_id: Name | None = None
+    label: Label | None = Field(default=None, description="The latest emotion.")
+    start: Moment | None = Field(default=None, alias="from", description="Seen at or after this time.")
+    end: Moment | None = Field(default=None, alias="to", description="Seen before this time.")
+    min_duration_s: Duration | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start and self.end and self.start > self.end:
+            raise ValueError("from is later than to")
+        return self
+
+    def track_filter(self) -> TrackFilter:
+        """The same, as the history is asked."""
+        return TrackFilter(
+            source_id=self.source_id,
+            label=self.label,
+            start=self.start,
+            end=self.end,
+            min_duration_s=self.min_duration_s,
+        )
+
+
+class EventQuery(TrackQuery):
+    """Which events."""
+
+    type: Name | None = None
+    track_uid: Name | None = None
+
+    def event_filter(self) -> EventFilter:
+        """The same, as the history is asked."""
+        return EventFilter(
+            source_id=self.source_id,
+            type=self.type,
+            label=self.label,
+            track_uid=self.track_uid,
+            start=self.start,
+            end=self.end,
+            min_duration_s=self.min_duration_s,
+        )

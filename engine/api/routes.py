@@ -1,0 +1,71 @@
+"""The routes under `/api/v1`. Handlers are plain functions: the database blocks, so they run in threads."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query
+
+from engine.api import models, problems
+from engine.api.query import EventQuery, NoQuery, PageQuery, TrackQuery
+from engine.fields import Name
+from engine.history import EventFilter, History, Page
+from engine.items import EmotionEvent
+from engine.status import EngineView
+
+TrackUid = Annotated[Name, Path(description="The track's ULID.")]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}} for status in (401, 422, 503)
+}
+
+
+def api_routes(view: EngineView, history: History) -> APIRouter:
+    """Everything under `/api/v1`."""
+    router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+    _add_run(router, view)
+    _add_tracks(router, history)
+
+    @router.get("/events", response_model=models.Events, summary="Events, newest first")
+    def events(query: Annotated[EventQuery, Query()]) -> Any:
+        return _documents(history.events(query.event_filter(), query.limit, query.cursor))
+
+    return router
+
+
+def _add_run(router: APIRouter, view: EngineView) -> None:
+    @router.get("/status", response_model=models.Status, summary="The whole run")
+    def status(_query: Annotated[NoQuery, Query()]) -> Any:
+        return view.status()
+
+    @router.get("/sources", response_model=models.Sources, summary="Sources and their frame counts")
+    def sources(_query: Annotated[NoQuery, Query()]) -> Any:
+        return {"items": view.status().sources}
+
+
+def _add_tracks(router: APIRouter, history: History) -> None:
+    @router.get("/tracks", response_model=models.Tracks, summary="Tracks, the most recently begun first")
+    def tracks(query: Annotated[TrackQuery, Query()]) -> Any:
+        return history.tracks(query.track_filter(), query.limit, query.cursor)
+
+    @router.get("/tracks/{track_uid}", response_model=models.Track, summary="One track")
+    def track(track_uid: TrackUid, _query: Annotated[NoQuery, Query()]) -> Any:
+        return _known_track(track_uid)
+
+    @router.get(
+        "/tracks/{track_uid}/history",
+        response_model=models.Events,
+        summary="Everything that happened to one track, oldest first",
+    )
+    def track_history(track_uid: TrackUid, query: Annotated[PageQuery, Query()]) -> Any:
+        _known_track(track_uid)
+        wanted = EventFilter(track_uid=track_uid)
+        return _documents(history.events(wanted, query.limit, query.cursor, oldest_first=True))
+
+    def _known_track(track_uid: str) -> Any:
+        found = history.track(track_uid)
+        if found is None:
+            raise HTTPException(404, f"track {track_uid} is not known")
+        return found
+
+
+def _documents(page: Page[EmotionEvent]) -> dict[str, Any]:
+    return {"items": [event.document for event in page.items], "next_cursor": page.next_cursor}

@@ -1,0 +1,79 @@
+"""How events become rows and rows become events."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from engine.items import EmotionEvent
+
+
+def event_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
+    """The row of table `events`."""
+    document = event.document
+    return {
+        "event_id": event.event_id,
+        "run_id": event.run_id,
+        "seq": event.seq,
+        "type": event.type,
+        "source_id": event.source_id,
+        "track_uid": event.track_uid,
+        "label": _shown(document).get("label"),
+        "captured_at": datetime.fromisoformat(document["captured_at"]),
+        "stored_at": stored_at,
+        "payload": orjson.dumps(document).decode(),
+    }
+
+
+def event_of(row: Any) -> EmotionEvent:
+    """The event of a row, its document equal to the one stored."""
+    return EmotionEvent(
+        row.event_id,
+        row.run_id,
+        row.seq,
+        row.type,
+        row.source_id,
+        row.track_uid,
+        orjson.loads(row.payload),
+    )
+
+
+def track_rows(events: Iterable[EmotionEvent], stored_at: datetime) -> list[dict[str, Any]]:
+    """One row of table `tracks` for each track in `events`, as its last event leaves it."""
+    rows: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event.track_uid is None:
+            continue
+        row = _track_row(event, stored_at)
+        earlier = rows.get(event.track_uid)
+        if earlier:
+            row["first_seen"] = earlier["first_seen"]
+            row["events"] += earlier["events"]
+        rows[event.track_uid] = row
+    return list(rows.values())
+
+
+def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
+    document = event.document
+    seen = datetime.fromisoformat(document["captured_at"])
+    shown = _shown(document)
+    return {
+        "track_uid": event.track_uid,
+        "run_id": event.run_id,
+        "source_id": event.source_id,
+        "track_id": document["track_id"],
+        "first_seen": seen,
+        "last_seen": seen,
+        "duration_s": document["age_s"],
+        "label": shown.get("label"),
+        "confidence": shown.get("confidence"),
+        "state": "ended" if event.type == "end" else "active",
+        "events": 1,
+        "stored_at": stored_at,
+    }
+
+
+def _shown(document: dict[str, Any]) -> dict[str, Any]:
+    """What the face shows: the state after the event, at the end of a track the one before it."""
+    return document.get("after") or document.get("before") or {}

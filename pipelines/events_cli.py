@@ -1,0 +1,94 @@
+"""`moodline events`: follow what is being published on Redis."""
+
+import re
+from threading import Event
+from typing import Any
+
+import click
+import orjson
+
+from engine.bus import BusConfig
+from engine.bus.reader import NEWEST, OLDEST, Entry, follow
+from engine.errors import ConfigError
+from engine.redact import redact
+
+INTERRUPTED = 130
+_STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
+
+
+@click.command()
+@click.option("--url", default="redis://localhost:6379/0", show_default=True, help="bus.url of the run.")
+@click.option("--prefix", default="moodline", show_default=True, help="bus.prefix of the run.")
+@click.option("--source", metavar="ID", help="Only this source.")
+@click.option("--type", "kind", metavar="TYPE", help="Only new, emotion_changed, update, end or status.")
+@click.option("--since", metavar="ID", help="After this entry of the stream, or this time in ms since 1970.")
+@click.option("--from-start", is_flag=True, help="Everything Redis still has, then what comes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
+def events(
+    url: str, prefix: str, source: str | None, kind: str | None, since: str | None, from_start: bool, as_json: bool
+) -> int:
+    """Follow the events of a run on Redis, until Ctrl-C.
+
+    \b
+    Examples:
+      moodline events
+      moodline events --source door --type emotion_changed
+      moodline events --from-start --json > events.jsonl
+    """
+    start = _start(since, from_start)
+    _check(url, prefix)
+    try:
+        for entry in follow(url, prefix, start, Event(), _say):
+            if source in (None, entry.source_id) and kind in (None, entry.type):
+                click.echo(entry.payload if as_json else _line(entry))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _start(since: str | None, from_start: bool) -> str:
+    if since is None:
+        return OLDEST if from_start else NEWEST
+    if from_start or not _STREAM_ID.fullmatch(since):
+        raise click.UsageError(
+            f"--since {since!r}: give an entry's id such as 1764000000000-0, and not --from-start as well"
+        )
+    return since
+
+
+def _check(url: str, prefix: str) -> None:
+    """Refuse what `bus:` in a configuration would refuse."""
+    try:
+        BusConfig(url=url, prefix=prefix)
+    except ValueError as error:
+        raise ConfigError(f"--url {redact(url)!r} or --prefix {prefix!r} is not right: {_first(error)}") from error
+    if url.startswith("memory://"):
+        raise ConfigError("--url memory:// stays inside the run; set bus.url to a Redis to follow it")
+
+
+def _first(error: ValueError) -> str:
+    """Pydantic's message without the value, which may hold a password."""
+    problems: Any = getattr(error, "errors", list)()
+    return str(problems[0]["msg"]).removeprefix("Value error, ") if problems else "see moodline events --help"
+
+
+def _say(trouble: str) -> None:
+    click.echo(f"moodline: {trouble}; trying again", err=True)
+
+
+def _line(entry: Entry) -> str:
+    """One event for people: when, where, who, what; and the entry's id to go on from."""
+    event: dict[str, Any] = orjson.loads(entry.payload)
+    if event.get("type") == "status":
+        happened = " ".join(filter(None, (event["state"], event["cause"], event["detail"])))
+    else:
+        happened = f"#{event['track_id']} {_emotion(event['before'])} -> {_emotion(event['after'])}"
+    text = f"{event['captured_at']} {event['source_id']} {event['type']} {happened} [{entry.stream_id}]"
+    # A camera's own words must not steer the terminal.
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _emotion(emotion: dict[str, Any] | None) -> str:
+    if emotion is None:
+        return "-"
+    return f"{emotion['label'] or 'unclear'} {emotion['confidence']:.2f}"
