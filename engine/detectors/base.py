@@ -51,7 +51,5 @@ def sound_detections(
     sound &= np.isfinite(scores) & np.isfinite(points).all(axis=(1, 2))
     return tuple(
         Detection((x1, y1, x2, y2), float(score), None if landmarks is None else np.array(five, np.float32))
-        for (x1, y1, x2, y2), score, five in zip(
-            clipped[sound].tolist(), scores[sound], points[sound], strict=True
-        )
+        for (x1, y1, x2, y2), score, five in zip(clipped[sound].tolist(), scores[sound], points[sound], strict=True)
     )

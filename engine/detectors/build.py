@@ -3,23 +3,24 @@
 from collections.abc import Callable
 
 from engine.detectors.base import Detector
-from engine.detectors.haar import Haar
+from engine.detectors.haar import Haar, cascade_path
 from engine.detectors.retinaface import RetinaFace
 from engine.detectors.scrfd import Scrfd
 from engine.errors import DeviceError, ModelError
-from engine.modelcard import Model, find_model
+from engine.modelcard import ModelCard, find_model, sha256_of
 from engine.sessions import OnnxSession, open_session
 from engine.stages.detect import DetectConfig
+from engine.status import ModelSnapshot
 
-Build = Callable[[OnnxSession, Model, DetectConfig], Detector]
-
-
-def _retinaface(session: OnnxSession, model: Model, config: DetectConfig) -> Detector:
-    return RetinaFace(session, model.card, config.size, config.min_score)
+Build = Callable[[OnnxSession, ModelCard, DetectConfig], Detector]
 
 
-def _scrfd(session: OnnxSession, model: Model, config: DetectConfig) -> Detector:
-    return Scrfd(session, model.card, config.size, config.min_score)
+def _retinaface(session: OnnxSession, card: ModelCard, config: DetectConfig) -> Detector:
+    return RetinaFace(session, card, config.size, config.min_score)
+
+
+def _scrfd(session: OnnxSession, card: ModelCard, config: DetectConfig) -> Detector:
+    return Scrfd(session, card, config.size, config.min_score)
 
 
 LAYOUTS: dict[str, Build] = {
@@ -28,30 +29,36 @@ LAYOUTS: dict[str, Build] = {
 }
 
 
-def build_detector(config: DetectConfig) -> tuple[Detector, Model | None, str]:
-    """The detector that `config` names, its model (None for `haar`, which needs none) and its device.
+def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, ModelSnapshot]:
+    """The detector that `config` names, and what the status tells about it.
+
+    `threads` bounds one call's parallelism on the CPU, unless the configuration gives a number.
 
     Raises:
         DeviceError: it does not run on the device asked for.
         ModelError: the model is missing, altered, no face detector, or of an unknown layout.
     """
     if config.model == Haar.name:
-        return _haar(config), None, "cpu"
+        return _haar(config)
     model = find_model(config.model)
-    build = LAYOUTS.get(model.card.layout)
-    if model.card.task != "face-detection" or build is None:
+    card = model.card
+    build = LAYOUTS.get(card.layout)
+    if card.task != "face-detection" or build is None:
         raise ModelError(
-            f"stage 'detect': model {model.card.name!r} has task {model.card.task!r} and layout "
-            f"{model.card.layout!r}; expected 'face-detection' with one of {', '.join(LAYOUTS)}"
+            f"stage 'detect': model {card.name!r} has task {card.task!r} and layout {card.layout!r}; "
+            f"expected 'face-detection' with layout {' or '.join(map(repr, LAYOUTS))}"
         )
-    session = open_session(model, config.device, config.threads or 1)
-    return build(session, model, config), model, session.device
+    session = open_session(model, config.device, config.threads or threads)
+    snapshot = ModelSnapshot("detect", card.name, card.version, card.sha256, session.device)
+    return build(session, card, config), snapshot
 
 
-def _haar(config: DetectConfig) -> Detector:
+def _haar(config: DetectConfig) -> tuple[Detector, ModelSnapshot]:
     if config.device not in ("auto", "cpu"):
         raise DeviceError(
             f"stage 'detect' asked for {config.device}, but 'haar' runs on the CPU only; "
             "set device: cpu or another model"
         )
-    return Haar(config.size, config.min_score)
+    detector = Haar(config.size, config.min_score)
+    snapshot = ModelSnapshot("detect", Haar.name, Haar.version(), sha256_of(cascade_path()), "cpu")
+    return detector, snapshot

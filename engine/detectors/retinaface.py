@@ -102,10 +102,7 @@ class RetinaFace:
                 f"model {self.name!r} gave {scores.shape[1]} priors for input {batch.shape[2:]}, expected "
                 f"{len(table)} (two per cell on strides 8, 16, 32); its card names the wrong layout"
             )
-        return [
-            self._faces(boxed, table, *heads)
-            for boxed, *heads in zip(group, boxes, scores, points, strict=True)
-        ]
+        return [self._faces(boxed, table, *heads) for boxed, *heads in zip(group, boxes, scores, points, strict=True)]
 
     def _heads(self, outputs: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
         """Box offsets `(N, P, 4)`, face scores `(N, P)`, landmark offsets `(N, P, 10)`, known by width."""

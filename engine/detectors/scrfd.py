@@ -28,9 +28,7 @@ class Scrfd:
     others see it with its long side at most `size`, on sides that are multiples of 32.
     """
 
-    def __init__(
-        self, session: OnnxSession, card: ModelCard, size: int = 640, min_score: float = 0.6
-    ) -> None:
+    def __init__(self, session: OnnxSession, card: ModelCard, size: int = 640, min_score: float = 0.6) -> None:
         """Raises `ModelError` when insightface is missing or cannot decode this network."""
         outputs = len(session.output_shapes)
         if outputs not in OUTPUTS:
