@@ -90,9 +90,7 @@ class EventBuilder:
             },
         )
 
-    def _event(
-        self, kind: str, seen: FaceChip | TrackEnded | SourceStatus, body: dict[str, Any]
-    ) -> EmotionEvent:
+    def _event(self, kind: str, seen: FaceChip | TrackEnded | SourceStatus, body: dict[str, Any]) -> EmotionEvent:
         self._seq += 1
         source_id = seen.source_id if isinstance(seen, SourceStatus) else seen.key.source_id
         document = {

@@ -10,6 +10,9 @@ T = TypeVar("T")
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Degrees = Annotated[float, Field(ge=0, le=180, allow_inf_nan=False)]
+Luma = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=4096)]
 BatchSize = Annotated[int, Field(ge=1, le=256)]

@@ -74,9 +74,7 @@ class Worker(Generic[A, B]):
         """Until the inbox is closed and empty; then flushes the stage and closes both."""
         try:
             while True:
-                self._emit(
-                    self.stage.process(self.inbox.get_batch(self.max_items, self.max_wait_s, self.per_lane))
-                )
+                self._emit(self.stage.process(self.inbox.get_batch(self.max_items, self.max_wait_s, self.per_lane)))
         except ChannelClosed:
             pass
         try:
@@ -122,8 +120,7 @@ class Runner:
         services = [self._thread(name, service.run) for name, service in self.services]
         workers = [self._thread(worker.name, worker.run) for worker in self.workers]
         sources = [
-            self._thread(f"capture {name}", self._source_body(loop, outlet))
-            for name, loop, outlet in self.sources
+            self._thread(f"capture {name}", self._source_body(loop, outlet)) for name, loop, outlet in self.sources
         ]
         self.state = "running"
         self._supervise(sources, for_s)

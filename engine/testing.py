@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 
+import numpy as np
+
 from engine.errors import Cause, SourceError
-from engine.items import Image
+from engine.items import Floats, Image
 from engine.sources.config import SourceConfig
 from engine.sources.picture import Picture, Reader
 
@@ -85,3 +87,25 @@ def opening(*readers: Reader | SourceError) -> Callable[[SourceConfig], Reader]:
         return reader
 
     return open_next
+
+
+class FakeSession:
+    """A `Session` without a network: logits come from `score`, called with one input `(C, H, W)` at a time.
+
+    `batches` lists the batch sizes it was run with. Safe to share between threads.
+    """
+
+    def __init__(
+        self, score: Callable[[Floats], list[float]], shape: tuple[int | None, ...] = (None, 1, 48, 48)
+    ) -> None:
+        self._score = score
+        self._lock = Lock()
+        self.device = "cpu"
+        self.input_shape = shape
+        self.output_shapes: tuple[tuple[int | None, ...], ...] = ((None, None),)
+        self.batches: list[int] = []
+
+    def run(self, batch: Floats) -> list[Floats]:
+        with self._lock:
+            self.batches.append(len(batch))
+        return [np.array([self._score(item) for item in batch], np.float32)]

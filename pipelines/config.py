@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
+
 from engine.api.config import ApiConfig
 from engine.bus import BusConfig
+from engine.errors import ConfigError
+from engine.fields import Name, settings
 from engine.history import HistoryConfig
 from engine.sources.config import SourceConfig
 from engine.stages.chip import ChipConfig
-from engine.stages.detect import DetectConfig
-from pydantic import TypeAdapter, ValidationError
-
-from engine.errors import ConfigError
-from engine.fields import Name, settings
 from engine.stages.classify import ClassifyConfig
+from engine.stages.detect import DetectConfig
 from engine.stages.smooth import SmoothConfig
 from engine.stages.track import TrackConfig
 
@@ -70,9 +70,7 @@ def load(path: Path) -> PipelineConfig:
             raise ConfigError(f"{path}: larger than {_MAX_BYTES} bytes; this is no pipeline configuration")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: no such file; `moodline demo` needs none, configs/ has examples"
-        ) from error
+        raise ConfigError(f"{path}: no such file; `moodline demo` needs none, configs/ has examples") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -108,7 +106,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.get_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
@@ -116,9 +114,7 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -131,9 +127,8 @@ def _expand(value: Any, where: str, problems: list[str]) -> Any:
         return [_expand(item, f"{where}[{place}]", problems) for place, item in enumerate(value)]
     if not isinstance(value, str):
         return value
-    for name in _VARIABLE.findall(value):
-        if name not in os.environ:
-            problems.append(f"{where}: the environment variable {name} is not set; export {name}=…")
+    unset = [name for name in _VARIABLE.findall(value) if name not in os.environ]
+    problems += [f"{where}: the environment variable {name} is not set; export {name}=…" for name in unset]
     return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), value)
 
 
@@ -166,9 +161,7 @@ def _describe(problem: Any) -> str:
     kind, value = problem["type"], problem["input"]
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
         near = difflib.get_close_matches(str(location[-1]), _known_keys(location[:-1]), n=1)
-        return f"{path}: unknown key" + (
-            f"; did you mean {near[0]!r}?" if near else _list_keys(location[:-1])
-        )
+        return f"{path}: unknown key" + (f"; did you mean {near[0]!r}?" if near else _list_keys(location[:-1]))
     if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
         return f"{path}: is missing"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -1,23 +1,23 @@
 """A whole run: history, bus, relay, API and the machine, opened in order and closed in reverse."""
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from engine import __version__, ids
+from engine.api import ApiServer, create_app
 from engine.bus import open_bus
+from engine.channel import ChannelStats
+from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.relay import Relay
 from engine.stages.capture import Capture
 from engine.stages.publish import Publish
-
-from engine import __version__
-from engine.api import ApiServer, create_app
-from engine.channel import ChannelStats
-from engine.clock import Clock, SystemClock
 from engine.status import RunStatus, SourceSnapshot
-from pipelines.build import Machine, build_machine, new_run_id
+from pipelines.build import Builder, Machine, Onlookers
 from pipelines.config import PipelineConfig
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Service:
 
     def __init__(self, config: PipelineConfig, run_id: str | None = None, clock: Clock | None = None) -> None:
         self.config = config
-        self.run_id = run_id or new_run_id()
+        self.run_id = run_id or ids.new_ulid()
         self.api_url: str | None = None
         self._clock = clock or SystemClock()
         self._started_at = self._clock.utc()
@@ -44,8 +44,10 @@ class Service:
         self._lock = Lock()
         self._pruned_s = float("-inf")
 
-    def run(self, for_s: float | None = None) -> None:
+    def run(self, for_s: float | None = None, on_open: Callable[[], None] = lambda: None) -> None:
         """Open everything, run until the sources end, `stop`, or `for_s` seconds.
+
+        `on_open` is called once, when all is open and the first camera is about to be.
 
         Raises:
             MoodlineError: a model, the history or the API's port cannot be opened, or a stage failed.
@@ -55,19 +57,15 @@ class Service:
             stack.callback(self._history.close)
             self._history.begin_run(self.run_id, self.config.name, self._started_at)
             stack.callback(self._bus.close)
-            machine = build_machine(
-                self.config,
-                self.run_id,
-                self._publish,
-                [("relay", self._relay)],
-                clock=self._clock,
-                housekeeping=self._housekeeping,
-            )
+            onlookers = Onlookers(housekeeping=self._housekeeping)
+            builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
+            machine = builder.build([("relay", self._relay)])
             self._open_api(stack)
             with self._lock:
                 self._machine = machine
                 if self._stopped:
                     machine.runner.stop()
+            on_open()
             machine.runner.run(for_s)
 
     def stop(self) -> None:
@@ -78,13 +76,15 @@ class Service:
         if machine:
             machine.runner.stop()
 
+    def abandoned(self) -> tuple[str, ...]:
+        """Threads still blocked in a library after the end."""
+        return self._machine.runner.abandoned if self._machine else ()
+
     def failures(self) -> list[str]:
         """One line for each file that could not be read to its end."""
         captures: tuple[Capture, ...] = self._machine.captures if self._machine else ()
         return [
-            f"source {capture.snapshot().source_id!r}: {capture.failure}"
-            for capture in captures
-            if capture.failure
+            f"source {capture.snapshot().source_id!r}: {capture.failure}" for capture in captures if capture.failure
         ]
 
     def status(self) -> RunStatus:

@@ -34,6 +34,7 @@ class Capture:
         *,
         paced: bool,
         epoch_s: float,
+        wall_time: bool | None = None,
         open_reader: Callable[[SourceConfig], Reader] = open_reader,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -44,6 +45,8 @@ class Capture:
         self._ledger = ledger
         self._clock = clock
         self._paced = paced
+        # Records of a replay carry the times of the recording, also when it is played at its own speed.
+        self._wall_time = paced if wall_time is None else wall_time
         self._epoch_s = epoch_s
         self._open_reader = open_reader
         self._backoff = Backoff(jitter)
@@ -183,7 +186,7 @@ class Capture:
         return self._paced or not self._lossless
 
     def _captured_at(self, time_s: float) -> datetime:
-        if self._has_arrival or self._started_at is None:
+        if not self._lossless or self._wall_time or self._started_at is None:
             return self._clock.utc()
         return self._started_at + timedelta(seconds=time_s)
 

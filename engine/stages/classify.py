@@ -38,9 +38,7 @@ class EmotionClassifier:
     def __init__(self, session: Session, card: ModelCard, max_batch: int) -> None:
         """Raises `ModelError` when card and network do not fit an emotion classifier."""
         if card.task != "emotion" or card.layout != "logits":
-            raise ModelError(
-                f"model {card.name!r} is no emotion classifier (task {card.task}, {card.layout})"
-            )
+            raise ModelError(f"model {card.name!r} is no emotion classifier (task {card.task}, {card.layout})")
         if card.input.width is None or card.input.height is None:
             raise ModelError(f"model {card.name!r}: the card must give an input size")
         self.card = card
@@ -104,9 +102,7 @@ class Classify:
             self._counts["classified"] += len(fit)
             self._counts["gated"] += gated
         return [
-            Reading(item, None if item.quality.gated else next(scores))
-            if isinstance(item, FaceChip)
-            else item
+            Reading(item, None if item.quality.gated else next(scores)) if isinstance(item, FaceChip) else item
             for item in items
         ]
 

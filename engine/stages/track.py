@@ -64,17 +64,18 @@ def _scalar_distance(detection: Any, tracked: Any) -> float:
 
 
 def _new_norfair(config: TrackConfig) -> Any:
+    vectorised = getattr(distances, "VectorizedDistance", None)
     tracker = Tracker(
-        _scalar_distance,
+        "iou" if vectorised else _scalar_distance,
         distance_threshold=config.max_distance,
         hit_counter_max=_NO_END,
         initialization_delay=0,
         filter_factory=OptimizedKalmanFilterFactory(),
         past_detections_length=0,
     )
-    # Norfair 2.1 knows no vectorised distances; later ones take them only after construction.
-    if hasattr(distances, "VectorizedDistance"):
-        tracker.distance_function = distances.VectorizedDistance(face_distance)
+    # Norfair 2.1 knows no vectorised distances; later ones take their own only after construction.
+    if vectorised:
+        tracker.distance_function = vectorised(face_distance)
     return tracker
 
 
@@ -102,15 +103,11 @@ class SourceTracker:
         self._next_id = 1
         self._last: Frame | None = None
 
-    def update(
-        self, frame: Frame, faces: Sequence[Detection] | None
-    ) -> tuple[TrackedFrame, list[TrackEnded]]:
+    def update(self, frame: Frame, faces: Sequence[Detection] | None) -> tuple[TrackedFrame, list[TrackEnded]]:
         """Advance by one frame; `faces` None means that nobody looked: the tracker predicts."""
         ended = self._reset_if_discontinuous(frame)
         self._last = frame
-        points = [
-            NorfairDetection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()
-        ]
+        points = [NorfairDetection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()]
         objects = self._norfair.update(points or None, period=_NO_END)
         tracked = [self._look(frame, item) for item in objects]
         if faces is not None:
@@ -141,12 +138,12 @@ class SourceTracker:
 
     def _look(self, frame: Frame, item: Any) -> TrackedFace | None:
         life = self._lives.get(item.initializing_id)
-        seen = item.last_detection.data if life is None else None
+        seen: Detection = item.last_detection.data
         if life is None:
             life = _Life(frame.time_s, frame.time_s, 1, seen)
             self._lives[item.initializing_id] = life
-        elif item.last_detection.data is not life.detection:
-            life.detection, life.last_seen_s = item.last_detection.data, frame.time_s
+        elif seen is not life.detection:
+            life.detection, life.last_seen_s = seen, frame.time_s
             life.sights += 1
         self._confirm(life)
         predicted = life.last_seen_s < frame.time_s

@@ -1,0 +1,182 @@
+"""Offline analysis: one file through the whole line, losslessly and reproducibly."""
+
+import bisect
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from engine.errors import Cause, SourceError
+from engine.events import Emotion
+from engine.items import EmotionEvent, FaceChip
+from engine.sources.av_writer import VideoWriter
+from engine.sources.config import SourceConfig
+from engine.sources.reader import Reader, open_reader
+from engine.stages.track import TrackedFrame
+from pipelines.annotate import FaceMark, annotate
+from pipelines.build import Builder, Machine, Onlookers
+from pipelines.config import PipelineConfig
+
+Progress = Callable[[int], None]
+
+
+class EventSink:
+    """A stage at the end of the line: writes events as JSON lines, if asked to, and sums tracks up."""
+
+    def __init__(self, lines: IO[str] | None = None) -> None:
+        self._lines = lines
+        self.counts: dict[str, int] = defaultdict(int)
+        self.tracks: dict[int, TrackSummary] = {}
+
+    def process(self, items: Sequence[EmotionEvent]) -> Sequence[EmotionEvent]:
+        for event in items:
+            self.counts[event.type] += 1
+            if self._lines:
+                self._lines.write(json.dumps(event.document, ensure_ascii=False, separators=(",", ":")) + "\n")
+            if event.track_uid:
+                self._sum_up(event)
+        return items
+
+    def flush(self) -> Sequence[EmotionEvent]:
+        return ()
+
+    def close(self) -> None:
+        if self._lines:
+            self._lines.flush()
+
+    def _sum_up(self, event: EmotionEvent) -> None:
+        document = event.document
+        start_s = document["time_s"] - document["age_s"]
+        track = self.tracks.setdefault(document["track_id"], TrackSummary(document["track_id"], start_s))
+        track.take(document)
+
+
+@dataclass
+class TrackSummary:
+    """One track: when it was there, and for how long it showed what."""
+
+    track_id: int
+    start_s: float
+    end_s: float = 0.0
+    changes: int = 0
+    dwell_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def take(self, document: dict[str, Any]) -> None:
+        self.end_s = max(self.end_s, self.start_s + document["age_s"])
+        before = document["before"]
+        if document["type"] == "emotion_changed":
+            self.changes += 1
+        if before and before["label"] and document["type"] in {"emotion_changed", "end"}:
+            self.dwell_s[before["label"]] += before["dwell_s"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    track_id: int
+    box: tuple[float, float, float, float]
+    predicted: bool
+
+
+class Onlooker:
+    """Remembers which face was where and what it showed, so that a second pass can draw it."""
+
+    def __init__(self) -> None:
+        self.frames: dict[int, tuple[_Seen, ...]] = {}
+        self._times: dict[int, list[float]] = defaultdict(list)
+        self._emotions: dict[int, list[tuple[Emotion | None, tuple[str, ...]]]] = defaultdict(list)
+
+    def on_faces(self, tracked: TrackedFrame) -> None:
+        seen = tuple(
+            _Seen(face.key.track_id, face.detection.box, face.predicted) for face in tracked.faces if face.confirmed
+        )
+        if seen:
+            self.frames[tracked.frame.index] = seen
+
+    def on_emotion(self, chip: FaceChip, emotion: Emotion | None) -> None:
+        self._times[chip.key.track_id].append(chip.time_s)
+        self._emotions[chip.key.track_id].append((emotion, chip.quality.gated))
+
+    def marks(self, index: int, time_s: float) -> tuple[FaceMark, ...]:
+        return tuple(self._mark(seen, time_s) for seen in self.frames.get(index, ()))
+
+    def _mark(self, seen: _Seen, time_s: float) -> FaceMark:
+        place = bisect.bisect_right(self._times[seen.track_id], time_s + 1e-6) - 1
+        emotion, gated = self._emotions[seen.track_id][place] if place >= 0 else (None, ())
+        return FaceMark(seen.track_id, seen.box, seen.predicted, emotion, gated)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What came out. `failure` says why the file could not be read to its end."""
+
+    sink: EventSink
+    frames: int
+    failure: SourceError | None
+    interrupted: bool
+
+
+class Analyzer:
+    """One file, described; `run` reads it, `draw` makes the annotated video."""
+
+    def __init__(self, config: PipelineConfig, run_id: str, lines: IO[str] | None, paced: bool) -> None:
+        """Raises `ModelError` when a model cannot be used. The configuration has one source, in replay."""
+        self._source: SourceConfig = config.sources[0]
+        self._sink = EventSink(lines)
+        self._onlooker = Onlooker()
+        self._progress: Progress = lambda _frames: None
+        self._interrupted = False
+        onlookers = Onlookers(self._onlooker.on_faces, self._onlooker.on_emotion, self._tick)
+        self._machine: Machine = Builder(config, run_id, self._sink, onlookers=onlookers).build(paced=paced)
+
+    def run(self, progress: Progress) -> Analysis:
+        """Read the file to its end, or until `stop`. `progress` gets the number of frames done."""
+        self._progress = progress
+        self._machine.runner.run()
+        self._tick()
+        return Analysis(self._sink, self._frames(), self._machine.captures[0].failure, self._interrupted)
+
+    def stop(self) -> None:
+        """End early, keeping what has been found; any thread."""
+        self._interrupted = True
+        self._machine.runner.stop()
+
+    def draw(self, path: Path, progress: Progress) -> None:
+        """Write the annotated video. Frames past a damage in the file are missing in it too.
+
+        Raises:
+            ConfigError: `path` cannot be written.
+        """
+        reader = open_reader(self._source)
+        writer: VideoWriter | None = None
+        try:
+            for index in range(self._frames()):
+                picture = reader.read()
+                if picture is None:
+                    continue
+                time_s = picture.media_s or 0.0
+                if writer is None:
+                    height, width = picture.image.shape[:2]
+                    writer = VideoWriter(path, width, height, _fps(reader))
+                writer.write(annotate(picture.image, self._onlooker.marks(index, time_s)), time_s)
+                progress(index + 1)
+        except SourceError as error:
+            if error.cause not in {Cause.ENDED, Cause.CODEC}:
+                raise
+        finally:
+            reader.close()
+            if writer:
+                writer.close()
+
+    def _frames(self) -> int:
+        return self._machine.ledger.snapshot()[self._source.id].captured
+
+    def _tick(self) -> None:
+        self._progress(self._frames())
+
+
+def _fps(reader: Reader) -> float:
+    if reader.frame_count and reader.duration_s:
+        return min(max(reader.frame_count / reader.duration_s, 1.0), 240.0)
+    return 25.0

@@ -1,0 +1,144 @@
+"""`moodline analyze`: one file in; annotated video, events and a summary out."""
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TypeVar
+
+import click
+
+from engine import ids
+from engine.errors import Cause, ConfigError, SourceError
+from engine.redact import redact
+from engine.sources.config import SourceConfig
+from engine.sources.reader import open_reader
+from pipelines.analyze import Analysis, Analyzer, TrackSummary
+from pipelines.config import PipelineConfig, load
+from pipelines.run_cli import INTERRUPTED, check_run_id, find_config
+
+T = TypeVar("T")
+
+
+@click.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write an annotated video (MP4).")
+@click.option("--events", "events_path", type=click.Path(path_type=Path), help="Write the events as JSON lines.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path),
+              help="Take stages and models from this YAML; its sources are not used.")  # fmt: skip
+@click.option("--detector", metavar="MODEL", help="Face detector, for example haar or retinaface-mnet025.")
+@click.option("--every", "every_s", type=click.FloatRange(0, 60), metavar="SECONDS",
+              help="Detect this often; 0 is every frame.")  # fmt: skip
+@click.option("--speed", type=click.Choice(["max", "1x"]), default="max", show_default=True,
+              help="As fast as possible, or in real time; the events are the same.")  # fmt: skip
+@click.option("--run-id", metavar="ID", help="Fixes all ids, so that two runs give the same bytes.")
+def analyze(
+    video: Path,
+    output: Path | None,
+    events_path: Path | None,
+    config_path: Path | None,
+    detector: str | None,
+    every_s: float | None,
+    speed: str,
+    run_id: str | None,
+) -> int:
+    """Analyse the file VIDEO (or a folder of pictures), losing no frame.
+
+    \b
+    Examples:
+      moodline analyze party.mp4
+      moodline analyze party.mp4 -o seen.mp4 --events party.jsonl
+      moodline analyze party.mp4 --detector retinaface-mnet025 --every 0
+    """
+    run_id = check_run_id(run_id) or ids.new_ulid()
+    config = _configure(video, config_path, detector, every_s)
+    total = _probe(config.sources[0])
+    with ExitStack() as stack:
+        lines = stack.enter_context(_writable(events_path)) if events_path else None
+        analyzer = Analyzer(config, run_id, lines, paced=speed == "1x")
+        signal.signal(signal.SIGINT, lambda *_: analyzer.stop())
+        result = _with_bar("analysing", total, analyzer.run)
+    if output and not result.interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _with_bar("drawing", result.frames, lambda progress: analyzer.draw(output, progress))
+    _print_summary(video, result)
+    return _exit_code(video, result)
+
+
+def _configure(video: Path, config_path: Path | None, detector: str | None, every_s: float | None) -> PipelineConfig:
+    if "://" in str(video):
+        raise ConfigError(f"{redact(str(video))}: analyze takes a file; cameras are for `moodline run`")
+    config = load(config_path or find_config("analyze.yaml"))
+    detect = config.stages.detect
+    detect = replace(
+        detect,
+        model=detector or detect.model,
+        every_s=detect.every_s if every_s is None else every_s,
+    )
+    source = SourceConfig(id="video", uri=str(video.absolute()))
+    stages = replace(config.stages, detect=detect)
+    return replace(config, mode="replay", sources=(source,), stages=stages)
+
+
+def _probe(source: SourceConfig) -> int | None:
+    """The expected number of frames; wrong arguments show here, before any model is loaded."""
+    try:
+        reader = open_reader(source)
+    except SourceError as error:
+        raise ConfigError(str(error)) from error
+    count = reader.frame_count
+    reader.close()
+    return count
+
+
+def _writable(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], None]], T]) -> T:
+    with click.progressbar(length=total or 0, label=label, file=sys.stderr) as bar:
+
+        def progress(done: int) -> None:
+            bar.update(max(0, min(done, total or done) - bar.pos))
+
+        return work(progress)
+
+
+def _exit_code(video: Path, result: Analysis) -> int:
+    if result.interrupted:
+        click.echo("moodline: interrupted; what was found until then is complete", err=True)
+        return INTERRUPTED
+    if result.failure and result.failure.cause is not Cause.ENDED:
+        click.echo(f"moodline: {video}: {result.failure.cause}: {redact(str(result.failure))}", err=True)
+        return 1
+    return 0
+
+
+def _print_summary(video: Path, result: Analysis) -> None:
+    tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
+    counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
+    click.echo(f"{video.name}: {result.frames} frames, {len(tracks)} tracks; events: {counts or 'none'}")
+    if not tracks:
+        return
+    click.echo(f"{'track':>5}  {'from':>8}  {'to':>8}  {'seconds':>7}  {'changes':>7}  emotions by time")
+    for track in tracks:
+        click.echo(_row(track))
+
+
+def _row(track: TrackSummary) -> str:
+    total = sum(track.dwell_s.values())
+    ranked = sorted(track.dwell_s.items(), key=lambda item: -item[1])
+    shares = ", ".join(f"{label} {seconds / total:.0%}" for label, seconds in ranked if total)
+    return (
+        f"{track.track_id:>5}  {_clock(track.start_s):>8}  {_clock(track.end_s):>8}  "
+        f"{track.end_s - track.start_s:>7.1f}  {track.changes:>7}  {shares or '(undecided)'}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"

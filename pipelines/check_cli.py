@@ -1,0 +1,50 @@
+"""`moodline check`: every mistake of a configuration, before it runs."""
+
+import json
+from pathlib import Path
+
+import click
+
+from engine.detectors.haar import Haar
+from engine.errors import ConfigError, ModelError
+from engine.modelcard import find_model
+from engine.redact import redact
+from pipelines.config import PipelineConfig, json_schema, load
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the YAML file instead.")
+def check(config: Path | None, schema: bool) -> int:
+    """Check CONFIG and the models it names; opens no camera, device or network connection.
+
+    \b
+    Examples:
+      moodline check configs/rtsp.yaml
+      moodline check --schema > moodline.schema.json
+    """
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2))
+        return 0
+    if config is None:
+        raise click.UsageError("name a CONFIG file, or ask for --schema")
+    checked = load(config)
+    problems = _model_problems(checked)
+    if problems:
+        raise ConfigError(*(f"{config}: {problem}" for problem in problems))
+    click.echo(f"{config}: ok, pipeline {checked.name!r} in mode {checked.mode}")
+    for source in checked.sources:
+        click.echo(f"  {source.id:<16} {redact(source.uri)}")
+    return 0
+
+
+def _model_problems(config: PipelineConfig) -> list[str]:
+    named = {"detect": config.stages.detect.model, "classify": config.stages.classify.model}
+    problems = []
+    for stage, name in named.items():
+        try:
+            if name != Haar.name:
+                find_model(name)
+        except ModelError as error:
+            problems.append(f"stages.{stage}.model: {error}")
+    return problems

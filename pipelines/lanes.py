@@ -1,0 +1,42 @@
+"""The three channels of the line: how much waits in each, in which lanes, and what may be dropped."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from engine.channel import Channel
+from engine.items import FaceChip, Frame, SourceStatus, TrackEnded
+
+FRAMES = 2
+"""Frames per source: the one in hand and the newest."""
+LIVE_CHIPS = 1
+"""Chips per live track: an older one says nothing that the newer one does not."""
+FILE_CHIPS = 32
+"""Chips per file."""
+READINGS = 256
+
+Chipped = FaceChip | TrackEnded | SourceStatus
+
+
+def frame_channel() -> Channel[Any]:
+    """Frames and source states; a lane per source. Live frames make room for newer ones, files wait."""
+    return Channel(FRAMES, lambda item: item.source_id, lambda item: isinstance(item, Frame) and not item.lossless)
+
+
+def chip_channel() -> Channel[Any]:
+    """Chips and markers. Files keep all chips of a source in order; a live track keeps its newest."""
+    return Channel(_chip_capacity, _chip_lane, lambda item: isinstance(item, FaceChip) and not item.lossless)
+
+
+def reading_channel() -> Channel[Any]:
+    """Readings and markers, in one lane; a slow disk makes the classifier wait, and chips drop before it."""
+    return Channel(READINGS)
+
+
+def _chip_lane(item: Chipped) -> Hashable:
+    if isinstance(item, SourceStatus):
+        return item.source_id
+    return item.key.source_id if item.lossless else item.key
+
+
+def _chip_capacity(lane: Hashable) -> int:
+    return LIVE_CHIPS if isinstance(lane, tuple) else FILE_CHIPS

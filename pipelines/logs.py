@@ -1,0 +1,40 @@
+"""Logging: standard loggers, rendered by structlog on standard error, without credentials."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from engine.redact import redact
+
+
+def configure(debug: bool = False, json: bool = False) -> None:
+    """Send all log records to standard error; other libraries only from warnings on."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _without_credentials,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False)
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    level = logging.DEBUG if debug else logging.INFO
+    for name in ("engine", "pipelines"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,151 @@
+"""`moodline run` and `moodline demo`: one process, one shard, until the end or a signal."""
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from engine.api import port_is_free
+from engine.errors import ConfigError
+from engine.private_redis import private_redis
+from engine.redact import redact
+from pipelines.config import PipelineConfig, load
+from pipelines.service import Service
+
+INTERRUPTED = 130
+FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
+                   help="Stop by itself after this time.")  # fmt: skip
+
+
+def find_config(name: str) -> Path:
+    """A configuration that ships with moodline, from the source tree or the installed package."""
+    here = Path(__file__).parent
+    for folder in (here.parent / "configs", here / "configs"):
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(f"configs/{name} is missing from this installation; install moodline again")
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@FOR
+@click.option("--run-id", metavar="ID", help="Name this run instead of drawing a fresh id.")
+def run(config: Path, for_s: float | None, run_id: str | None) -> int:
+    """Run CONFIG: cameras in, emotion events out, headless, until Ctrl-C.
+
+    \b
+    Examples:
+      moodline run configs/webcam.yaml
+      DOOR_RTSP=rtsp://user:secret@10.0.0.7/live moodline run configs/rtsp.yaml
+      moodline run configs/file.yaml --for 60
+    """
+    service = Service(load(config), check_run_id(run_id))
+    code = run_until_signal(service, for_s, lambda: _say_where(service))
+    failures = service.failures()
+    for line in failures:
+        click.echo(f"moodline: {redact(line)}", err=True)
+    return finish(service, code or int(bool(failures)))
+
+
+@click.command()
+@FOR
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API.  [default: 8080, or a free one]")
+def demo(for_s: float | None, port: int | None) -> int:
+    """Show the whole engine on built-in footage: no camera, service or network needed.
+
+    \b
+    Examples:
+      moodline demo
+      moodline demo --for 30 --port 9000
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodline-demo-")))
+        config = _for_demo(load(find_config("demo.yaml")), folder, port)
+        redis_url = stack.enter_context(private_redis())
+        if redis_url:
+            config = replace(config, bus=replace(config.bus, url=redis_url))
+        service = Service(config)
+        code = run_until_signal(service, for_s, lambda: _say_demo(service))
+    return finish(service, code)
+
+
+def _for_demo(config: PipelineConfig, folder: Path, port: int | None) -> PipelineConfig:
+    if port is None:
+        port = config.api.port if port_is_free(config.api.host, config.api.port) else 0
+    history = replace(config.history, url=f"sqlite:///{folder / 'demo.db'}")
+    return replace(config, history=history, api=replace(config.api, port=port))
+
+
+def check_run_id(run_id: str | None) -> str | None:
+    """Raises `ConfigError` unless `run_id` is None or a short plain name."""
+    plain = run_id is None or (0 < len(run_id) <= 64 and all(c.isalnum() or c in "_-." for c in run_id))
+    if not plain:
+        raise ConfigError(f"--run-id: {run_id!r} must be 1 to 64 letters, digits, '_', '-' or '.'")
+    return run_id
+
+
+def run_until_signal(service: Service, for_s: float | None, on_open: Callable[[], None]) -> int:
+    """0 at the end or on SIGTERM, 130 on Ctrl-C; a second signal ends the process at once."""
+    received: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        service.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    service.run(for_s, on_open)
+    return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+
+
+def finish(service: Service, code: int) -> int:
+    """A thread blocked inside a decoder must not meet the interpreter's end: leave without one."""
+    if service.abandoned():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _say_where(service: Service) -> None:
+    status = service.status()
+    names = ", ".join(source.id for source in service.config.sources)
+    click.echo(f"moodline {status.version} · run {service.run_id} · sources {names}", err=True)
+    for model in status.models:
+        click.echo(f"  {model.stage:<9} {model.name} on {model.device}", err=True)
+    click.echo(f"  history   {status.history.url}", err=True)
+    click.echo(f"  events    {status.bus.url}", err=True)
+    if service.api_url:
+        click.echo(f"  API       {service.api_url}/api/v1/status", err=True)
+
+
+def _say_demo(service: Service) -> None:
+    _say_where(service)
+    base = service.api_url
+    click.echo(
+        f"""
+Look here (Ctrl-C ends the demo):
+  faces and emotions   curl {base}/api/v1/tracks
+  events               curl {base}/api/v1/events
+  health of it all     curl {base}/api/v1/status
+  metrics              curl {base}/metrics
+  API documentation    {base}/docs
+{_redis_line(service.config.bus.url)}""",
+        err=True,
+    )
+
+
+def _redis_line(url: str) -> str:
+    if url.startswith("unix://"):
+        socket = url.removeprefix("unix://").split("?", 1)[0]
+        return f"  live from Redis      redis-cli -s {socket} XREAD BLOCK 0 STREAMS moodline:events '$'"
+    return "  (redis-server is not installed: events stay inside this process, in the history and the API)"

@@ -1,0 +1,59 @@
+"""The frame ledger."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.ledger import Ledger, Outcome
+
+
+@given(st.lists(st.sampled_from([None, *Outcome]), max_size=60))
+def test_captured_is_the_sum_of_outcomes_at_every_moment(steps):
+    ledger, underway = Ledger(), 0
+    ledger.register("door")
+    for step in steps:
+        if step is None:
+            ledger.enter("door")
+            underway += 1
+        elif underway:
+            ledger.settle("door", step)
+            underway -= 1
+        counts = ledger.snapshot()["door"]
+        assert counts.captured == sum(counts.outcomes.values())
+        assert counts.in_flight == underway
+
+
+def test_a_frame_cannot_have_two_outcomes():
+    ledger = Ledger()
+    ledger.enter("door")
+    ledger.settle("door", Outcome.INFERRED)
+    with pytest.raises(ValueError, match="no frame of 'door'"):
+        ledger.settle("door", Outcome.FAILED)
+
+
+def test_it_holds_while_threads_count_and_look():
+    ledger, done = Ledger(), threading.Event()
+    wrong = []
+
+    def work(source):
+        for _ in range(2000):
+            ledger.enter(source)
+            ledger.settle(source, Outcome.DROPPED_QUEUE)
+
+    def look():
+        while not done.is_set():
+            wrong.extend(c for c in ledger.snapshot().values() if c.captured != sum(c.outcomes.values()))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    workers = [threading.Thread(target=work, args=(name,)) for name in ("a", "a", "b")]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join(timeout=30)
+    done.set()
+    watcher.join(timeout=30)
+    assert not wrong
+    assert {name: counts.captured for name, counts in ledger.snapshot().items()} == {"a": 4000, "b": 2000}

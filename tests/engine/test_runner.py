@@ -1,0 +1,154 @@
+"""Threads around sources and stages: drain, failure, isolation."""
+
+import threading
+
+import pytest
+
+from engine.channel import Channel
+from engine.clock import SystemClock
+from engine.errors import ChannelClosed, StageFailed
+from engine.runner import Outlet, Runner, Worker
+
+
+class Counter:
+    """A source that hands on numbers until it has done so `count` times or is stopped."""
+
+    def __init__(self, emit, count=None):
+        self._emit, self._count, self._stop = emit, count, threading.Event()
+        self.checks = 0
+
+    def run(self):
+        number = 0
+        while not self._stop.is_set() and number != self._count:
+            try:
+                self._emit(number)
+            except ChannelClosed:
+                return
+            number += 1
+
+    def stop(self):
+        self._stop.set()
+
+    def check(self):
+        self.checks += 1
+
+
+class Stuck(Counter):
+    """A source whose library blocks for ever."""
+
+    def run(self):
+        threading.Event().wait()
+
+
+class Add:
+    """A stage that adds one, keeps what it saw, and may raise at a number."""
+
+    def __init__(self, fail_at=None):
+        self.seen, self.flushed, self.closed, self._fail_at = [], 0, 0, fail_at
+
+    def process(self, items):
+        self.seen += items
+        if self._fail_at in items:
+            raise ZeroDivisionError("no such number")
+        return [item + 1 for item in items]
+
+    def flush(self):
+        self.flushed += 1
+        return [-1]
+
+    def close(self):
+        self.closed += 1
+
+
+class Beside:
+    def __init__(self):
+        self._stop = threading.Event()
+        self.drain_s = None
+
+    def run(self):
+        self._stop.wait(60)
+
+    def stop(self, drain_s):
+        self.drain_s = drain_s
+        self._stop.set()
+
+
+def line(source_of, *stages, capacity=4, services=()):
+    """source -> stage -> stage ..., each in a thread of its own."""
+    channels = [Channel(capacity) for _ in stages]
+    outlets = [Outlet(channel, 1, channel.put) for channel in channels]
+    workers = [
+        Worker(f"stage {place}", channel, stage, outlet)
+        for place, (channel, stage, outlet) in enumerate(zip(channels, stages, [*outlets[1:], None], strict=True))
+    ]
+    return Runner([("numbers", source_of(outlets[0].put), outlets[0])], workers, services, SystemClock())
+
+
+def test_a_finite_source_is_worked_off_to_the_last_item_and_every_stage_is_flushed_and_closed():
+    first, second, relay = Add(), Add(), Beside()
+    runner = line(lambda put: Counter(put, 50), first, second, services=[("relay", relay)])
+    runner.run()
+    assert first.seen == list(range(50))
+    assert second.seen == [*range(1, 51), -1]
+    assert (first.flushed, first.closed, second.flushed, second.closed) == (1, 1, 1, 1)
+    assert runner.state == "stopped"
+    assert relay.drain_s is not None
+
+
+def test_stop_drains_an_endless_source_in_order():
+    first, second = Add(), Add()
+    runner = line(Counter, first, second)
+    threading.Timer(0.3, runner.stop).start()
+    runner.run()
+    assert len(first.seen) > 10
+    assert second.seen == [*(number + 1 for number in first.seen), -1]
+    assert runner.abandoned == ()
+
+
+def test_it_stops_by_itself_after_the_time_asked_for():
+    stage = Add()
+    line(Counter, stage).run(for_s=0.3)
+    assert stage.closed == 1
+
+
+def test_a_stage_that_raises_ends_the_run_with_its_cause():
+    before, after, relay = Add(), Add(fail_at=7), Beside()
+    runner = line(Counter, before, after, services=[("relay", relay)])
+    with pytest.raises(StageFailed, match=r"'stage 1' failed: ZeroDivisionError: no such number") as caught:
+        runner.run()
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert runner.state == "failed"
+    assert before.closed == 1
+    assert relay.drain_s is not None
+
+
+def test_a_source_blocked_in_its_library_is_left_behind_and_named(monkeypatch):
+    stage = Add()
+    runner = line(Stuck, stage)
+    began = threading.Timer(0.1, runner.stop)
+    began.start()
+    runner.run()
+    assert runner.abandoned == ("capture numbers",)
+    assert stage.closed == 1
+
+
+def test_one_source_s_end_does_not_end_the_others():
+    channel, stage = Channel(4), Add()
+    outlet = Outlet(channel, 2, channel.put)
+    brief, endless = Counter(outlet.put, 3), Counter(outlet.put)
+    runner = Runner(
+        [("brief", brief, outlet), ("endless", endless, outlet)],
+        [Worker("add", channel, stage)],
+        [],
+        SystemClock(),
+    )
+    threading.Timer(0.4, runner.stop).start()
+    runner.run()
+    assert len(stage.seen) > 20
+    assert endless.checks >= 1
+
+
+def test_no_thread_outlives_the_run():
+    before = threading.active_count()
+    line(lambda put: Counter(put, 10), Add(), Add()).run()
+    assert threading.active_count() == before
