@@ -4,10 +4,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import Cause, SourceError
-from engine.sources.av_reader import open_recording
 from engine.sources.config import SourceConfig
 from engine.sources.opencv_reader import PICTURE_SUFFIXES, open_pictures
 from engine.sources.picture import Reader
+from engine.sources.recording import open_recording
 
 
 def path_of(uri: str) -> Path:

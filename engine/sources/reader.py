@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from engine.sources.av_reader import decoder_version, open_http, open_rtsp
+from engine.sources.av_reader import decoder_version
 from engine.sources.config import Kind, SourceConfig
 from engine.sources.demo import open_demo
 from engine.sources.files import open_file
+from engine.sources.live import open_http, open_rtsp
 from engine.sources.opencv_reader import open_webcam
 from engine.sources.picture import Picture, Reader
 
