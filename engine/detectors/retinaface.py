@@ -96,7 +96,7 @@ class RetinaFace:
     def _detect_group(self, group: Sequence[Letterboxed]) -> list[tuple[Detection, ...]]:
         batch = to_tensor([boxed.image for boxed in group], self._spec)
         boxes, scores, points = self._heads(self._session.run(batch))
-        table = priors(*batch.shape[2:])
+        table = priors(batch.shape[2], batch.shape[3])
         if scores.shape[1] != len(table):
             raise ModelError(
                 f"model {self.name!r} gave {scores.shape[1]} priors for input {batch.shape[2:]}, expected "

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from engine.align import TEMPLATE_SIZE, align, square_crop
-from engine.fields import Pixels, Unit, settings
+from engine.fields import Luma, Pixels, Unit, settings
 from engine.items import (
     Box,
     Detection,
@@ -48,7 +48,7 @@ class ChipConfig:
     32 pixels 0.09 to 0.65, and under a Gaussian blur of 4 of 112 pixels 0.015 to 0.15, half below 0.05."""
     max_yaw_deg: Annotated[float, Field(ge=0, le=90)] = 50.0
     """`profile`: see `yaw_deg`. Beyond it the far eye is at the edge of the face."""
-    min_brightness: Annotated[float, Field(ge=0, le=255)] = 25.0
+    min_brightness: Luma = 25.0
     """`dark`: mean luma 0..255 of the middle of the chip. Dark skin in ordinary light had 50 and more;
     below 25 nobody could read the face."""
     min_score: Unit = 0.6

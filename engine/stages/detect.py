@@ -80,9 +80,7 @@ class Detect:
     def process(self, items: Sequence[Frame | SourceStatus]) -> Sequence[DetectedFrame | SourceStatus]:
         kept, due = self._sort(items)
         faces = self._detect(due)
-        return [
-            DetectedFrame(item, faces.get(id(item))) if isinstance(item, Frame) else item for item in kept
-        ]
+        return [DetectedFrame(item, faces.get(id(item))) if isinstance(item, Frame) else item for item in kept]
 
     def flush(self) -> Sequence[DetectedFrame | SourceStatus]:
         return []
