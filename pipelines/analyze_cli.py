@@ -15,6 +15,7 @@ from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import redact
 from engine.sources.config import SourceConfig
 from engine.sources.reader import open_reader
+from pipelines import logs
 from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
 from pipelines.run_cli import INTERRUPTED, check_run_id, find_config
@@ -52,6 +53,7 @@ def analyze(
       moodline analyze party.mp4 -o seen.mp4 --events party.jsonl
       moodline analyze party.mp4 --detector retinaface-mnet025 --every 0
     """
+    logs.quiet()
     run_id = check_run_id(run_id) or ids.new_ulid()
     config = _configure(video, config_path, detector, every_s)
     total = _probe(config.sources[0])

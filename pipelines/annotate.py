@@ -9,7 +9,7 @@ from engine.events import Emotion
 from engine.items import Box, Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_PAPER, _INK, _UNSURE = (24, 24, 24), (245, 245, 245), (150, 150, 150)
+_DARK, _LIGHT, _UNSURE = (24, 24, 24), (245, 245, 245), (150, 150, 150)
 _COLOURS: dict[str, tuple[int, int, int]] = {  # BGR
     "neutral": (190, 180, 170),
     "happiness": (60, 200, 250),
@@ -41,7 +41,7 @@ def colour_of(label: str | None) -> tuple[int, int, int]:
 def annotate(image: Image, marks: tuple[FaceMark, ...]) -> Image:
     """A copy of `image`, uint8 `(H, W, 3)` BGR, with every mark drawn on it."""
     drawn = np.ascontiguousarray(image).copy()
-    scale = min(max(min(drawn.shape[:2]) / 720, 0.55), 2.5)
+    scale = min(max(min(drawn.shape[:2]) / 720, 0.75), 2.5)
     for mark in marks:
         _draw(drawn, mark, scale)
     return drawn
@@ -70,7 +70,14 @@ def _tag(image: Image, words: str, corner: tuple[int, int], colour: tuple[int, i
     left = min(max(corner[0], 0), max(0, image.shape[1] - width - 2 * pad))
     bottom = max(corner[1], height + base + 2 * pad)
     cv2.rectangle(image, (left, bottom - height - base - pad), (left + width + 2 * pad, bottom), colour, cv2.FILLED)
-    cv2.putText(image, words, (left + pad, bottom - base), _FONT, size, _PAPER, max(1, round(scale)), cv2.LINE_AA)
+    cv2.putText(
+        image, words, (left + pad, bottom - base), _FONT, size, _readable_on(colour), max(1, round(scale)), cv2.LINE_AA
+    )
+
+
+def _readable_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    blue, green, red = colour
+    return _DARK if 0.114 * blue + 0.587 * green + 0.299 * red > 120 else _LIGHT
 
 
 def _bars(image: Image, emotion: Emotion, corner: tuple[int, int], scale: float) -> None:

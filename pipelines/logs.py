@@ -36,5 +36,12 @@ def configure(debug: bool = False, json: bool = False) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+def quiet() -> None:
+    """From now on only warnings, for commands that draw a progress bar; `--debug` stays as it is."""
+    for name in ("engine", "pipelines"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logger.level if logger.level < logging.INFO else logging.WARNING)
+
+
 def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}

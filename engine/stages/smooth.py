@@ -31,7 +31,7 @@ class SmoothConfig:
     min_dwell_s: Seconds = 0.5
     """A new emotion must lead without a break for this long before it counts."""
     min_confidence: Unit = 0.45
-    """A new emotion must reach this smoothed score."""
+    """A new emotion must reach this smoothed score. A label is given up, for none, at half of it."""
     margin: Unit = 0.05
     """A new emotion must lead the present one by this much: hysteresis against flicker."""
     update_s: Positive = 1.0
@@ -48,7 +48,8 @@ class TrackState:
 
     The filter is an exponential moving average whose weight follows elapsed time:
     `s <- s + (1 - 2^(-dt / half_life)) * (reading - s)`. A challenger becomes the label once it has led
-    by `margin`, at `min_confidence` or more, over `min_dwell_s` without a break.
+    by `margin`, at `min_confidence` or more, over `min_dwell_s` without a break. No label at all is a
+    challenger too: it leads while the present label has fallen below half of `min_confidence`.
     """
 
     def __init__(self, config: SmoothConfig, time_s: float) -> None:
@@ -78,23 +79,24 @@ class TrackState:
 
     def _decide(self, time_s: float) -> Emotion | None:
         challenger = self._leader()
-        if challenger is None or challenger != self._challenger:
+        if challenger != self._challenger:
             self._challenger, self._challenger_since_s = challenger, time_s
-        if challenger is None or time_s - self._challenger_since_s < self._config.min_dwell_s - _EPSILON_S:
+        if challenger == self._label or time_s - self._challenger_since_s < self._config.min_dwell_s - _EPSILON_S:
             return None
         left = self.emotion(time_s)
-        self._label, self._label_since_s, self._challenger = challenger, time_s, None
+        self._label, self._label_since_s = challenger, time_s
         return left
 
     def _leader(self) -> int | None:
-        """The class that deserves to replace the label now, if any."""
+        """What the label should be by the evidence of now: another class, none, or what it is."""
         assert self._scores is not None
-        top = int(self._scores.argmax())
-        if top == self._label or self._scores[top] < self._config.min_confidence:
+        config, top = self._config, int(self._scores.argmax())
+        held = 0.0 if self._label is None else float(self._scores[self._label])
+        if self._scores[top] >= config.min_confidence and self._scores[top] >= held + config.margin:
+            return top
+        if self._label is not None and held < config.min_confidence / 2:
             return None
-        if self._label is not None and self._scores[top] < self._scores[self._label] + self._config.margin:
-            return None
-        return top
+        return self._label
 
     def emotion(self, time_s: float) -> Emotion | None:
         """The present judgement; None before the first reading."""

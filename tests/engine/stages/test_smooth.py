@@ -1,5 +1,6 @@
 """The filter and the state machine: what counts as a change, and when."""
 
+import itertools
 from datetime import UTC, datetime
 
 import numpy as np
@@ -117,6 +118,18 @@ def test_a_challenger_must_lead_by_the_margin():
     assert changes(documents(smooth(margin=0.0), items)) == [(None, "neutral"), ("neutral", "happiness")]
 
 
+def test_a_label_that_has_lost_its_evidence_is_given_up_for_none_and_can_come_back():
+    faint = np.array([0.15, 0.43, 0.42], np.float32)
+    items = [reading(index / 10, "neutral") for index in range(20)]
+    items += [Reading(chip(2 + index / 10), EmotionScores(LABELS, faint.copy())) for index in range(30)]
+    items += [reading(5 + index / 10, "neutral") for index in range(20)]
+    found = documents(smooth(), items)
+    assert changes(found) == [(None, "neutral"), ("neutral", None), (None, "neutral")]
+    lost = next(event for event in found if event["after"] and event["before"] and event["after"]["label"] is None)
+    assert lost["before"]["dwell_s"] > 1.5
+    assert lost["after"]["confidence"] == pytest.approx(0.43, abs=0.05)
+
+
 def test_every_event_tells_how_long_the_label_held():
     stage = smooth(half_life_s=0, min_dwell_s=0.5)
     found = feed(stage, 10, lambda t: "end" if t > 4 else "neutral" if t < 2 else "happiness")
@@ -133,10 +146,10 @@ def test_the_first_event_is_new_and_updates_come_at_most_once_a_second():
     found = feed(smooth(), 30, lambda t: "end" if t > 5 else "neutral")
     assert found[0]["type"] == "new"
     times = [event["time_s"] for event in found]
-    assert all(later - earlier >= 0.49 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.49 for earlier, later in itertools.pairwise(times))
     updates = [event["time_s"] for event in found if event["type"] == "update"]
     assert len(updates) == 4
-    assert all(later - earlier >= 1 - 1e-6 for earlier, later in zip(updates, updates[1:], strict=False))
+    assert all(later - earlier >= 1 - 1e-6 for earlier, later in itertools.pairwise(updates))
 
 
 def test_a_gated_chip_is_reported_with_its_reasons_and_changes_nothing():
