@@ -18,9 +18,14 @@ _SERVERS = ("redis-server", "valkey-server")
 _START_S = 10.0
 _STOP_S = 5.0
 _LONGEST_SOCKET_PATH = 100
-# The shell outlives neither the server nor us: its standard input ends when this process does, however it
-# ends, and then it takes the server and the folder with it.
-_KEEPER = '"$@" & server=$!; read -r _; kill "$server"; wait "$server"; rm -rf "$MOODLINE_REDIS_DIR"'
+# A shell beside the server: its standard input ends when this process does, however it ends, and then it takes
+# folder and server away. When the server ends by itself, so does the shell.
+_KEEPER = """
+exec 3<&0
+"$@" </dev/null 3<&- & server=$!
+{ read -r _ <&3; rm -rf "$MOODLINE_REDIS_DIR"; kill "$server"; } & keeper=$!
+wait "$server"; kill "$keeper"
+"""
 
 
 @contextmanager

@@ -17,11 +17,8 @@ from engine.redact import redact
 MEDIA_TYPE = "application/problem+json"
 
 
-class InvalidInput(BaseModel):
-    """One thing that is wrong with a request."""
-
-    field: str
-    message: str
+Invalid = dict[str, str]
+"""One thing that is wrong with a request: `field` and `message`."""
 
 
 class Problem(BaseModel):
@@ -31,13 +28,24 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[InvalidInput] | None = Field(default=None, description="What is wrong with the request.")
+    errors: list[Invalid] | None = Field(
+        default=None, description="What is wrong with the request: `field` and `message` of each."
+    )
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's documentation: it may answer with these problems."""
+    schema = Problem.model_json_schema()
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
 
 
 def problem(
     status: int,
     detail: str,
-    errors: list[InvalidInput] | None = None,
+    errors: list[Invalid] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A response that is a problem document."""
@@ -65,18 +73,18 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [_input(item) for item in error.errors()]
-    return problem(422, "; ".join(f"{one.field}: {one.message}" for one in errors[:10]), errors)
+    return problem(422, "; ".join(f"{one['field']}: {one['message']}" for one in errors[:10]), errors)
 
 
-def _input(item: Mapping[str, Any]) -> InvalidInput:
+def _input(item: Mapping[str, Any]) -> Invalid:
     where = [str(part) for part in item["loc"] if part not in ("query", "path")]
     name = (item.get("ctx") or {}).get("parameter") or ".".join(where) or "query"
-    return InvalidInput(field=str(name)[:100], message=str(item["msg"]).removeprefix("Value error, ")[:300])
+    return {"field": str(name)[:100], "message": str(item["msg"]).removeprefix("Value error, ")[:300]}
 
 
 async def _bad_cursor(_request: Request, error: Exception) -> Response:
-    wrong = InvalidInput(field="cursor", message=f"{error}; use next_cursor of the page before")
-    return problem(422, f"{wrong.field}: {wrong.message}", [wrong])
+    message = f"{error}; use next_cursor of the page before"
+    return problem(422, f"cursor: {message}", [{"field": "cursor", "message": message}])
 
 
 async def _no_history(_request: Request, error: Exception) -> Response:

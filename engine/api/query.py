@@ -43,7 +43,7 @@ class NoQuery(BaseModel):
         if unknown is None:
             return values
         near = difflib.get_close_matches(unknown[:64], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+        hint = f"did you mean {near[0]}?" if near else f"this takes {', '.join(known) or 'none'}"
         raise PydanticCustomError(
             "unknown_parameter", "unknown parameter; {hint}", {"hint": hint, "parameter": unknown[:64]}
         )

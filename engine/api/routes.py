@@ -13,14 +13,10 @@ from engine.status import EngineView
 
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}} for status in (401, 422, 503)
-}
-
 
 def api_routes(view: EngineView, history: History) -> APIRouter:
     """Everything under `/api/v1`."""
-    router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+    router = APIRouter(prefix="/api/v1", responses=problems.responses(401, 422, 503))
     _add_run(router, view)
     _add_tracks(router, history)
 
@@ -46,7 +42,9 @@ def _add_tracks(router: APIRouter, history: History) -> None:
     def tracks(query: Annotated[TrackQuery, Query()]) -> Any:
         return history.tracks(query.track_filter(), query.limit, query.cursor)
 
-    @router.get("/tracks/{track_uid}", response_model=models.Track, summary="One track")
+    @router.get(
+        "/tracks/{track_uid}", response_model=models.Track, summary="One track", responses=problems.responses(404)
+    )
     def track(track_uid: TrackUid, _query: Annotated[NoQuery, Query()]) -> Any:
         return _known_track(track_uid)
 
@@ -54,6 +52,7 @@ def _add_tracks(router: APIRouter, history: History) -> None:
         "/tracks/{track_uid}/history",
         response_model=models.Events,
         summary="Everything that happened to one track, oldest first",
+        responses=problems.responses(404),
     )
     def track_history(track_uid: TrackUid, query: Annotated[PageQuery, Query()]) -> Any:
         _known_track(track_uid)

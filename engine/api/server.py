@@ -40,15 +40,16 @@ class ApiServer:
             )
         )
         self._socket: socket.socket | None = None
+        self._port: int | None = None
         self._thread: Thread | None = None
 
     @property
     def url(self) -> str:
         """Where it can be asked, with the port it really got. Only after `start`."""
-        if self._socket is None:
+        if self._port is None:
             raise RuntimeError("the API server has not been started")
         host = "127.0.0.1" if self._config.host in _ANY else self._config.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._socket.getsockname()[1]}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     def start(self) -> None:
         """Listen, and answer when this returns.
@@ -57,6 +58,7 @@ class ApiServer:
             ConfigError: the address cannot be listened on.
         """
         self._socket = _bind(self._config.host, self._config.port)
+        self._port = self._socket.getsockname()[1]
         self._thread = Thread(target=self._serve, args=([self._socket],), name="api", daemon=True)
         self._thread.start()
         if not self._server.answering.wait(_START_S):

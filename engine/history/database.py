@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from engine.errors import HistoryError
 from engine.history.schema import metadata
 
-_BUSY_MS = 5000
+_BUSY_S = 5.0
+"""How long to wait for another process to finish writing; `?timeout=` in the URL overrides it."""
 _WAL_KEPT_BYTES = 64 * 2**20
 _READERS = 40
 """As many as the API has threads, so that none waits for a connection."""
@@ -62,7 +63,12 @@ class Database:
                 connect_args={"check_same_thread": False},
                 hide_parameters=True,
             )
-        return create_engine(self._url, pool_size=4, max_overflow=_READERS, hide_parameters=True)
+        return create_engine(
+            self._url.update_query_dict({"timeout": str(_BUSY_S), **self._url.query}),
+            pool_size=4,
+            max_overflow=_READERS,
+            hide_parameters=True,
+        )
 
     def close(self) -> None:
         """Close every connection. Closing twice does nothing."""
@@ -115,7 +121,6 @@ class Database:
 def _prepare(connection: Any, _record: object) -> None:
     """Settings of one SQLite connection; `synchronous=NORMAL` survives a crash of the process."""
     for setting in (
-        f"busy_timeout={_BUSY_MS}",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         f"journal_size_limit={_WAL_KEPT_BYTES}",

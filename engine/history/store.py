@@ -68,9 +68,9 @@ class History:
         if not events:
             return
         now = self._clock.utc()
-        tracks = track_rows(events, now)
+        rows, tracks = [event_row(event, now) for event in events], track_rows(events, now)
         with self._database.write() as connection:
-            connection.execute(insert(schema.events), [event_row(event, now) for event in events])
+            connection.execute(insert(schema.events), rows)
             if tracks:
                 connection.execute(_UPSERT_TRACK, tracks)
 

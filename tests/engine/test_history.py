@@ -1,0 +1,334 @@
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from engine.errors import HistoryError
+from engine.events import event_schema
+from engine.history import BadCursor, EventFilter, History, HistoryConfig, TrackFilter
+from engine.testing import FakeClock
+from tests.support.documents import RUN, event, status
+
+START = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
+
+
+@pytest.fixture(params=["file", "memory"])
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
+    opened = History(f"sqlite:///{tmp_path}/h.db" if request.param == "file" else "sqlite://")
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def seqs(page: Any) -> list[int]:
+    return [item.seq for item in page.items]
+
+
+def at(second: int) -> str:
+    return (START + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+
+
+def test_the_hand_made_documents_keep_the_event_contract() -> None:
+    for made in (event(1), event(2, "emotion_changed", before="neutral"), event(3, "end"), status(4)):
+        jsonschema.validate(made.document, event_schema())
+
+
+def test_what_is_appended_comes_back_in_order_and_unchanged(history: History) -> None:
+    sent = [event(1), status(2, detail="naïve ✓"), event(3, "end")]
+    history.append(sent)
+    rows = history.events_after(0, limit=10)
+    assert [row_id for row_id, _ in rows] == [1, 2, 3]
+    for (_, got), want in zip(rows, sent, strict=True):
+        assert got.document == want.document
+        assert (got.event_id, got.run_id, got.seq, got.type, got.source_id, got.track_uid) == (
+            want.event_id, want.run_id, want.seq, want.type, want.source_id, want.track_uid,
+        )  # fmt: skip
+
+
+def test_events_after_a_row_are_limited_and_oldest_first(history: History) -> None:
+    history.append([event(n) for n in range(1, 8)])
+    assert [e.seq for _, e in history.events_after(2, limit=3)] == [3, 4, 5]
+    assert history.events_after(7, limit=3) == []
+
+
+def test_appending_nothing_does_nothing(history: History) -> None:
+    history.append([])
+    assert history.events_after(0, limit=1) == []
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(history: History) -> None:
+    history.append([event(1)])
+    with pytest.raises(HistoryError, match=r"UNIQUE constraint failed: events\.event_id"):
+        history.append([event(2, track_id=2), event(1)])
+    assert [e.seq for _, e in history.events_after(0, limit=10)] == [1]
+    assert len(history.tracks(TrackFilter(), limit=10).items) == 1
+    assert history.snapshot().state == "down"
+    assert "UNIQUE" in history.snapshot().detail
+    history.append([event(2)])
+    assert history.snapshot().state == "ok"
+
+
+def test_a_track_is_what_its_events_say(history: History) -> None:
+    history.append([event(1, at=at(0), age_s=0.3), event(2, "update", at=at(1), age_s=1.3, label="sadness")])
+    history.append([event(3, "emotion_changed", at=at(2), age_s=2.3, label="anger", before="sadness")])
+    uid = event(1).track_uid
+    assert uid is not None
+    track = history.track(uid)
+    assert track is not None
+    assert (track.source_id, track.track_id, track.run_id) == ("door", 1, RUN)
+    assert (track.first_seen, track.last_seen) == (START, START + timedelta(seconds=2))
+    assert (track.duration_s, track.label, track.confidence) == (2.3, "anger", 0.8)
+    assert (track.state, track.events) == ("active", 3)
+    history.append([event(4, "end", at=at(3), age_s=2.5, label="anger")])
+    ended = history.track(uid)
+    assert ended is not None
+    assert (ended.state, ended.events, ended.label, ended.duration_s) == ("ended", 4, "anger", 2.5)
+
+
+def test_an_event_of_a_source_belongs_to_no_track(history: History) -> None:
+    history.append([status(1)])
+    assert history.tracks(TrackFilter(), limit=10).items == ()
+
+
+def test_an_unknown_track_is_none(history: History) -> None:
+    assert history.track("nobody") is None
+
+
+# Tracks: 1 door happiness 0..4 s, 2 desk sadness 10..11 s, 3 door sadness 20 s.
+FOOTAGE = [
+    event(1, track_id=1, at=at(0), age_s=0.2),
+    event(2, "end", track_id=1, at=at(4), age_s=4.0),
+    event(3, track_id=2, at=at(10), source_id="desk", label="sadness", age_s=0.2),
+    event(4, "update", track_id=2, at=at(11), source_id="desk", label="sadness", age_s=1.0),
+    event(5, track_id=3, at=at(20), label="sadness", age_s=0.2),
+    status(6, source_id="desk"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (EventFilter(), [6, 5, 4, 3, 2, 1]),
+        (EventFilter(source_id="desk"), [6, 4, 3]),
+        (EventFilter(type="new"), [5, 3, 1]),
+        (EventFilter(label="happiness"), [2, 1]),  # `end` counts with what was shown last
+        (EventFilter(track_uid=FOOTAGE[2].track_uid), [4, 3]),
+        (EventFilter(start=START + timedelta(seconds=10), end=START + timedelta(seconds=20)), [4, 3]),  # half open
+        (EventFilter(start=datetime.fromisoformat("2026-11-22T11:20:20+01:00")), [6, 5]),  # another time zone
+        (EventFilter(min_duration_s=1.0), [4, 3, 2, 1]),
+        (EventFilter(source_id="door", type="new", label="sadness"), [5]),
+        (EventFilter(source_id="'; DROP TABLE events; --"), []),
+    ],
+)
+def test_events_are_filtered_and_newest_first(history: History, wanted: EventFilter, expected: list[int]) -> None:
+    history.append(FOOTAGE)
+    assert seqs(history.events(wanted, limit=10)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (TrackFilter(), [3, 2, 1]),
+        (TrackFilter(source_id="door"), [3, 1]),
+        (TrackFilter(label="sadness"), [3, 2]),
+        (TrackFilter(start=START + timedelta(seconds=3)), [3, 2, 1]),  # track 1 was still there
+        (TrackFilter(start=START + timedelta(seconds=5), end=START + timedelta(seconds=20)), [2]),
+        (TrackFilter(end=START + timedelta(seconds=1)), [1]),
+        (TrackFilter(min_duration_s=1.0), [2, 1]),
+    ],
+)
+def test_tracks_are_filtered_and_the_latest_comes_first(
+    history: History, wanted: TrackFilter, expected: list[int]
+) -> None:
+    history.append(FOOTAGE)
+    assert [track.track_id for track in history.tracks(wanted, limit=10).items] == expected
+
+
+def test_pages_of_events_stay_what_they_were_while_rows_are_added(history: History) -> None:
+    history.append([event(n) for n in range(1, 6)])
+    first = history.events(EventFilter(), limit=2)
+    history.append([event(n) for n in range(6, 9)])
+    second = history.events(EventFilter(), limit=2, after=first.next_cursor)
+    third = history.events(EventFilter(), limit=2, after=second.next_cursor)
+    assert [seqs(first), seqs(second), seqs(third)] == [[5, 4], [3, 2], [1]]
+    assert third.next_cursor is None
+
+
+def test_pages_oldest_first_go_on_into_what_was_added(history: History) -> None:
+    history.append([event(n) for n in range(1, 4)])
+    first = history.events(EventFilter(), limit=2, oldest_first=True)
+    history.append([event(4)])
+    second = history.events(EventFilter(), limit=2, after=first.next_cursor, oldest_first=True)
+    assert [seqs(first), seqs(second)] == [[1, 2], [3, 4]]
+    assert second.next_cursor is None
+
+
+def test_pages_of_tracks_stay_what_they_were_while_tracks_change(history: History) -> None:
+    history.append([event(n, track_id=n) for n in range(1, 5)])
+    first = history.tracks(TrackFilter(), limit=2)
+    history.append([event(5, "update", track_id=1), event(6, track_id=6)])
+    second = history.tracks(TrackFilter(), limit=2, after=first.next_cursor)
+    assert [t.track_id for page in (first, second) for t in page.items] == [4, 3, 2, 1]
+    assert second.next_cursor is None
+
+
+@pytest.mark.parametrize("cursor", ["", "?", "abc", "äöü", "ZXZlbnRzOg", "ZXZlbnRzOi01", "ZXZlbnRzOjk" + "5" * 80])
+def test_a_cursor_of_ones_own_making_is_refused(history: History, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        history.events(EventFilter(), limit=1, after=cursor)
+
+
+def test_a_cursor_of_another_query_is_refused(history: History) -> None:
+    history.append([event(1), event(2)])
+    cursor = history.events(EventFilter(), limit=1).next_cursor
+    with pytest.raises(BadCursor):
+        history.tracks(TrackFilter(), limit=1, after=cursor)
+    with pytest.raises(BadCursor):
+        history.events(EventFilter(), limit=1, after=cursor, oldest_first=True)
+
+
+def test_each_consumer_has_its_cursor_and_what_is_pending(history: History) -> None:
+    assert (history.cursor("bus"), history.pending("bus")) == (0, 0)
+    history.append([event(n) for n in range(1, 6)])
+    history.set_cursor("bus", 3)
+    history.set_cursor("bus", 4)
+    assert (history.cursor("bus"), history.pending("bus")) == (4, 1)
+    assert (history.cursor("other"), history.pending("other")) == (0, 5)
+
+
+def test_rows_and_cursors_survive_closing(tmp_path: Path) -> None:
+    for expected in (0, 2):
+        history = History(f"sqlite:///{tmp_path}/h.db")
+        history.open()
+        assert history.cursor("bus") == expected
+        if not expected:
+            history.append([event(1), event(2), event(3)])
+            history.set_cursor("bus", 2)
+        assert history.pending("bus") == 3 - history.cursor("bus")
+        history.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{}/h.db"])
+def test_pruning_deletes_what_was_stored_before_and_no_id_is_given_twice(url: str, tmp_path: Path) -> None:
+    clock = FakeClock()
+    history = History(url.format(tmp_path), clock)
+    history.open()
+    history.append([event(1, track_id=1), event(2, track_id=2)])
+    history.set_cursor("bus", 1)
+    clock.advance(3600)
+    history.append([event(3, track_id=2)])
+    assert history.prune(clock.utc() - timedelta(hours=2)) == 0
+    assert history.prune(clock.utc()) == 2
+    assert [e.seq for _, e in history.events_after(0, limit=10)] == [3]
+    assert [t.track_id for t in history.tracks(TrackFilter(), limit=10).items] == [2]
+    assert history.pending("bus") == 1  # row 2 is gone for good
+    clock.advance(1)
+    assert history.prune(clock.utc()) == 1
+    assert history.pending("bus") == 0
+    history.append([event(4)])
+    assert [row_id for row_id, _ in history.events_after(0, limit=10)] == [4]
+    history.close()
+
+
+def test_pruning_many_rows_works_in_pieces(history: History) -> None:
+    history.append([event(n) for n in range(1, 5003)])
+    assert history.prune(datetime.now(UTC) + timedelta(days=1)) == 5002
+
+
+def test_a_run_id_is_used_once(history: History) -> None:
+    assert history.run_id is None
+    history.begin_run("night", "lobby", START)
+    assert history.run_id == "night"
+    with pytest.raises(HistoryError, match=r"run 'night' is already in history sqlite:.*; choose another run id"):
+        history.begin_run("night", "lobby", START)
+
+
+def test_readers_and_a_writer_do_not_disturb_each_other(history: History) -> None:
+    done = threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                page = history.events(EventFilter(), limit=50)
+                assert seqs(page) == sorted(seqs(page), reverse=True)
+                assert history.pending("bus") % 5 == 0  # a transaction is seen whole
+        except (AssertionError, HistoryError) as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for first in range(1, 200, 5):
+        history.append([event(n) for n in range(first, first + 5)])
+    done.set()
+    for reader in readers:
+        reader.join(30)
+    assert failures == []
+    assert history.pending("bus") == 200
+
+
+def test_the_file_is_in_wal_mode_and_readable_by_others(tmp_path: Path) -> None:
+    history = History(f"sqlite:///{tmp_path}/h.db")
+    history.open()
+    history.append([event(1)])
+    other = sqlite3.connect(tmp_path / "h.db")
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert other.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    other.close()
+    history.close()
+
+
+def test_describing_a_history_opens_nothing(tmp_path: Path) -> None:
+    history = History(f"sqlite:///{tmp_path}/h.db")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(HistoryError, match="is not open"):
+        history.pending("bus")
+    history.close()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match=r"folder '.*/nowhere' does not exist; create it"):
+        History(f"sqlite:///{tmp_path}/nowhere/h.db").open()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "h.db").write_text("a shopping list, and a long one at that: " * 50)
+    with pytest.raises(HistoryError, match=r"history sqlite:.*h\.db cannot be opened: file is not a database"):
+        History(f"sqlite:///{tmp_path}/h.db").open()
+
+
+def test_a_locked_database_is_an_error_of_one_line_and_later_works_again(tmp_path: Path) -> None:
+    history = History(f"sqlite:///{tmp_path}/h.db?timeout=0")
+    history.open()
+    other = sqlite3.connect(tmp_path / "h.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(HistoryError, match="database is locked") as caught:
+        history.append([event(1)])
+    assert "\n" not in str(caught.value)
+    other.execute("ROLLBACK")
+    other.close()
+    history.append([event(1)])
+    assert history.snapshot().state == "ok"
+    history.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql+psycopg://u:hunter2@db/moods", "postgresql is not supported; write sqlite:///FILE"),
+        ("moodline.db", "not a database URL; write sqlite:///FILE"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_early(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HistoryConfig(url=url)
+
+
+def test_the_settings_do_not_show_the_url() -> None:
+    assert "moodline.db" not in repr(HistoryConfig())

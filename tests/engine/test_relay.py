@@ -1,0 +1,323 @@
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from engine.bus import MemoryBus, RedisBus
+from engine.clock import SystemClock
+from engine.errors import BusError, HistoryError
+from engine.history import History
+from engine.items import EmotionEvent
+from engine.relay import Relay
+from engine.stages.publish import Publish
+from engine.testing import FakeClock
+from tests.support.documents import event
+from tests.support.redis_server import RedisServer, until
+
+CANARY = "hunter2-S3cr3t"
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    opened = History(f"sqlite:///{tmp_path}/h.db")
+    opened.open()
+    opened.begin_run("run-1", "lobby", datetime(2026, 1, 1, tzinfo=UTC))
+    yield opened
+    opened.close()
+
+
+class ScriptedBus(MemoryBus):
+    """Fails as often as told; `batches` holds the sequence numbers of each batch taken."""
+
+    def __init__(self, failures: int = 0, on_call: Callable[[int], None] = lambda _number: None) -> None:
+        super().__init__()
+        self.failures = failures
+        self.calls = 0
+        self.batches: list[list[int]] = []
+        self.beats: list[dict[str, Any]] = []
+        self._on_call = on_call
+
+    def publish(self, events: Sequence[EmotionEvent]) -> None:
+        self._count()
+        self.batches.append([one.seq for one in events])
+
+    def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:
+        self._count()
+        self.beats.append(payload)
+
+    def _count(self) -> None:
+        self.calls += 1
+        self._on_call(self.calls)
+        if self.calls <= self.failures:
+            raise BusError("bus scripted: away")
+
+    def seqs(self) -> list[int]:
+        return [seq for batch in self.batches for seq in batch]
+
+
+class Running:
+    """A relay in its thread; leaving the block stops it and makes sure that the thread ends."""
+
+    def __init__(self, relay: Relay, drain_s: float = 5.0) -> None:
+        self._relay = relay
+        self._drain_s = drain_s
+        self.thread = threading.Thread(target=relay.run, name="relay")
+
+    def __enter__(self) -> Relay:
+        self.thread.start()
+        return self._relay
+
+    def __exit__(self, *_: object) -> None:
+        self._relay.stop(self._drain_s)
+        self.thread.join(self._drain_s + 10)
+        assert not self.thread.is_alive()
+
+
+def in_stream(server: RedisServer) -> list[int]:
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            return [int(fields[b"seq"]) for _, fields in client.xrange("moodline:events")]
+    except redis.exceptions.ConnectionError:
+        return []
+
+
+def run_until_idle(relay: Relay) -> None:
+    """The whole life of a relay that is told to stop before it begins: one drain."""
+    relay.stop(1.0)
+    relay.run()
+
+
+def test_rows_go_out_oldest_first_in_batches_and_the_cursor_follows(history: History) -> None:
+    history.append([event(n) for n in range(1, 1202)])
+    bus = ScriptedBus()
+    run_until_idle(Relay(history, bus, FakeClock()))
+    assert [len(batch) for batch in bus.batches] == [500, 500, 201]
+    assert bus.seqs() == list(range(1, 1202))
+    assert (history.cursor("bus"), history.pending("bus")) == (1201, 0)
+
+
+def test_the_next_relay_goes_on_at_the_cursor(history: History) -> None:
+    history.append([event(1), event(2)])
+    run_until_idle(Relay(history, ScriptedBus(), FakeClock()))
+    history.append([event(3)])
+    bus = ScriptedBus()
+    run_until_idle(Relay(history, bus, FakeClock()))
+    assert bus.seqs() == [3]
+
+
+def test_each_consumer_gets_everything(history: History) -> None:
+    history.append([event(1), event(2)])
+    for consumer in ("bus", "archive"):
+        bus = ScriptedBus()
+        run_until_idle(Relay(history, bus, FakeClock(), consumer))
+        assert bus.seqs() == [1, 2]
+
+
+def test_back_off_doubles_to_two_seconds_and_news_do_not_shorten_it(history: History) -> None:
+    clock = FakeClock()
+    relay: Relay
+
+    def on_call(number: int) -> None:
+        relay.notify()
+        if number == 7:
+            relay.stop(0)
+
+    relay = Relay(history, ScriptedBus(failures=7, on_call=on_call), clock)
+    relay.run()
+    assert clock.waits == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+
+
+def test_after_a_failure_everything_arrives_once_in_order_in_growing_batches(history: History) -> None:
+    history.append([event(n) for n in range(1, 1001)])
+    bus = ScriptedBus(failures=1)
+    run_until_idle(Relay(history, bus, FakeClock()))
+    assert bus.seqs() == list(range(1, 1001))
+    assert [len(batch) for batch in bus.batches] == [125, 250, 500, 125]
+
+
+def test_what_is_sent_is_not_sent_again_when_only_the_cursor_could_not_be_stored(history: History) -> None:
+    class Forgetful:
+        """A history whose cursor cannot be stored at first."""
+
+        run_id = "run-1"
+        fails = 2
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(history, name)
+
+        def set_cursor(self, consumer: str, row_id: int) -> None:
+            if self.fails:
+                self.fails -= 1
+                raise HistoryError("history full")
+            history.set_cursor(consumer, row_id)
+
+    history.append([event(1), event(2)])
+    bus = ScriptedBus()
+    relay = Relay(Forgetful(), bus, FakeClock())  # type: ignore[arg-type]
+    run_until_idle(relay)
+    assert bus.seqs() == [1, 2]
+    assert history.cursor("bus") == 2
+
+
+def test_the_snapshot_follows_the_bus(history: History) -> None:
+    seen: list[tuple[str, str, int]] = []
+    relay: Relay
+
+    def look(number: int) -> None:
+        snapshot = relay.snapshot()
+        seen.append((snapshot.state, snapshot.detail, snapshot.pending))
+        if number == 3:
+            relay.stop(0)
+
+    history.append([event(1)])
+    relay = Relay(history, ScriptedBus(failures=1, on_call=look), FakeClock())
+    relay.run()
+    assert seen == [
+        ("down", "not connected yet", 1),  # about to send for the first time
+        ("down", "bus scripted: away", 1),  # about to try again
+        ("down", "bus scripted: away", 0),  # sent; about to say that the run is alive
+    ]
+    assert (relay.snapshot().state, relay.snapshot().detail, relay.snapshot().pending) == ("ok", "", 0)
+
+
+def test_a_heartbeat_is_sent_every_five_seconds_also_without_events(history: History) -> None:
+    clock = FakeClock()
+    relay: Relay
+
+    def on_call(number: int) -> None:
+        if number == 3:
+            relay.stop(0)
+
+    bus = ScriptedBus(on_call=on_call)
+    relay = Relay(history, bus, clock)
+    relay.run()
+    assert [beat["at"] for beat in bus.beats] == [
+        "2026-01-01T00:16:40.000Z", "2026-01-01T00:16:45.000Z", "2026-01-01T00:16:50.000Z",
+    ]  # fmt: skip
+    assert bus.beats[0] == {"run_id": "run-1", "at": "2026-01-01T00:16:40.000Z", "events_sent": 0}
+
+
+def test_draining_gives_up_when_its_time_is_over(history: History) -> None:
+    history.append([event(1)])
+    clock = FakeClock()
+    relay = Relay(history, ScriptedBus(failures=1000), clock)
+    relay.stop(1.0)
+    relay.run()
+    assert clock.monotonic() == pytest.approx(1001.0, abs=0.3)
+    assert history.pending("bus") == 1
+
+
+def test_draining_ends_at_once_when_nothing_is_left_even_with_the_bus_away(history: History) -> None:
+    clock = FakeClock()
+    run_until_idle(Relay(history, ScriptedBus(failures=1000), clock))
+    assert clock.waits == []
+
+
+def test_trouble_is_logged_once_and_so_is_its_end(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    history.append([event(1)])
+    with caplog.at_level(logging.INFO, "engine.relay"):
+        run_until_idle(Relay(history, ScriptedBus(failures=3), FakeClock()))
+    assert [record.message for record in caplog.records] == [
+        "events wait in the history: bus scripted: away",
+        "events go to memory://",
+    ]
+
+
+def test_a_row_comes_first_and_a_broadcast_only_after_it(history: History) -> None:
+    stored_when_sent: list[int] = []
+
+    class Watching(MemoryBus):
+        def publish(self, events: Sequence[EmotionEvent]) -> None:
+            stored = {one.event_id for _, one in history.events_after(0, limit=1000)}
+            stored_when_sent.extend(one.seq for one in events if one.event_id in stored)
+
+    with Running(Relay(history, Watching(), SystemClock())) as relay:
+        publish = Publish(history, relay.notify)
+        for seq in range(1, 30):
+            publish.process([event(seq)])
+    assert stored_when_sent == list(range(1, 30))
+
+
+def test_a_bus_that_refuses_everything_leaves_the_rows_in_the_history(history: History) -> None:
+    relay = Relay(history, ScriptedBus(failures=10_000), FakeClock())
+    Publish(history, relay.notify).process([event(1), event(2)])
+    run_until_idle(relay)
+    assert [one.seq for _, one in history.events_after(0, limit=10)] == [1, 2]
+    assert relay.snapshot().pending == 2
+
+
+def test_redis_may_be_down_at_the_start(history: History) -> None:
+    with RedisServer(start=False) as server:
+        bus = RedisBus(server.url, "moodline")
+        with Running(Relay(history, bus, SystemClock())) as relay:
+            publish = Publish(history, relay.notify)
+            publish.process([event(n) for n in range(1, 701)])
+            until(lambda: "cannot be reached" in relay.snapshot().detail)
+            publish.process([event(701)])
+            assert relay.snapshot().pending == 701
+            server.start()
+            until(lambda: relay.snapshot().pending == 0)
+            until(lambda: relay.snapshot().state == "ok")
+        assert in_stream(server) == list(range(1, 702))
+        bus.close()
+
+
+def test_redis_may_be_killed_and_frozen_in_the_middle(history: History) -> None:
+    with RedisServer() as server:
+        bus = RedisBus(server.url, "moodline")
+        sent = 0
+        with Running(Relay(history, bus, SystemClock())) as relay:
+            publish = Publish(history, relay.notify)
+
+            def some_more() -> int:
+                nonlocal sent
+                sent += 1
+                publish.process([event(sent)])
+                return sent
+
+            for hurt, heal in ((server.kill, server.start), (server.freeze, server.thaw)):
+                goal = sent + 100
+                until(lambda goal=goal: some_more() >= goal)  # type: ignore[misc]
+                hurt()
+                until(lambda: some_more() and relay.snapshot().state == "down")
+                heal()
+            until(lambda: relay.snapshot().pending == 0)
+        assert in_stream(server) == list(range(1, sent + 1))
+        bus.close()
+
+
+def test_the_relay_stops_quickly_while_redis_is_frozen(history: History) -> None:
+    with RedisServer() as server:
+        bus = RedisBus(server.url, "moodline")
+        running = Running(Relay(history, bus, SystemClock()), drain_s=0.5)
+        with running as relay:
+            until(lambda: relay.snapshot().state == "ok")
+            server.freeze()
+            history.append([event(1)])
+            relay.notify()
+        assert history.pending("bus") == 1
+        bus.close()
+
+
+def test_a_wrong_password_is_told_but_never_shown(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    with RedisServer(password="right") as server, caplog.at_level(logging.DEBUG):
+        bus = RedisBus(server.url_with(CANARY), "moodline")
+        history.append([event(1)])
+        with Running(Relay(history, bus, SystemClock()), drain_s=0) as relay:
+            until(lambda: "refuses the credentials" in relay.snapshot().detail)
+            assert CANARY not in str(relay.snapshot())
+        assert CANARY not in caplog.text
+        bus.close()
+
+
+def test_subscribers_of_the_memory_bus_see_the_documents(history: History) -> None:
+    bus = MemoryBus()
+    with bus.subscribe() as subscription, Running(Relay(history, bus, SystemClock())) as relay:
+        Publish(history, relay.notify).process([event(1)])
+        assert orjson.dumps(next(subscription).document) == orjson.dumps(event(1).document)
