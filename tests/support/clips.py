@@ -1,0 +1,68 @@
+"""Clips for the tests, made by ffmpeg the first time one is asked for."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_TEST_CARD = "-f lavfi -i testsrc2=size=320x240:rate={rate} -t {seconds}"
+_H264 = "-c:v libx264 -preset veryfast -pix_fmt yuv420p"
+_CAMERA = f"{_H264} -bf 0 -g 15 -x264-params aud=1:repeat-headers=1:slices=1:scenecut=0"
+_TWO_S = _TEST_CARD.format(rate=25, seconds=2)
+_HALF_S = _TEST_CARD.format(rate=10, seconds=0.5)
+
+# Name -> what ffmpeg is told. 50 pictures in 2 s, where nothing else is said.
+RECIPES = {
+    "plain.mp4": f"{_TWO_S} {_H264} -bf 2 -g 25 -movflags +faststart",
+    "index_last.mp4": f"{_TWO_S} {_H264} -bf 2 -g 25",
+    "dated.mp4": f"{_HALF_S} {_H264} -metadata creation_time=2024-05-06T07:08:09Z",
+    "plain.mkv": f"{_TWO_S} {_H264} -bf 2 -g 25",
+    "plain.avi": f"{_TWO_S} {_H264} -bf 2 -g 25",
+    "plain.ts": f"{_TWO_S} {_H264} -bf 2 -g 25",
+    "plain.h264": f"{_TWO_S} {_H264} -bf 0 -g 25",
+    "slow.gif": _HALF_S,  # 5 pictures
+    "grey.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray",
+    "grey16.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray16le",
+    "alpha.mov": f"{_HALF_S} -c:v qtrle -pix_fmt argb",
+    "one_pixel.mkv": f"{_HALF_S} -vf scale=1:1 -c:v ffv1 -pix_fmt bgr0",
+    "odd.mkv": f"{_HALF_S} -vf scale=157:91 -c:v ffv1 -pix_fmt yuv420p",
+    "upright.mp4": "-i dated.mp4 -c copy -metadata:s:v rotate=90",
+    "upright.png": "-i upright.mp4 -frames:v 1",  # turned by ffmpeg
+    "sound.mp4": "-f lavfi -i sine=d=1 -c:a aac",
+    "camera.h264": f"{_TEST_CARD.format(rate=15, seconds=2)} {_CAMERA}",
+    "camera_large.h264": f"-f lavfi -i testsrc2=size=640x480:rate=15 -t 2 {_CAMERA}",
+    "hls/index.m3u8": f"{_TEST_CARD.format(rate=25, seconds=4)} {_H264} -g 25 -hls_time 1 -hls_list_size 0",
+}
+
+
+class Clips:
+    """Makes clips in `folder`, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            self._make(path, RECIPES[name].split())
+        return path
+
+    def cut(self, name: str, share: float) -> Path:
+        """The first `share` of a clip's bytes."""
+        data = self[name].read_bytes()
+        path = self.folder / f"cut_{share:g}_{name}"
+        path.write_bytes(data[: int(len(data) * share)])
+        return path
+
+    def _make(self, path: Path, arguments: list[str]) -> None:
+        ffmpeg = shutil.which("ffmpeg")
+        if ffmpeg is None:
+            pytest.fail(
+                "the tests make their clips with ffmpeg, which is missing: apt-get install ffmpeg", pytrace=False
+            )
+        path.parent.mkdir(exist_ok=True)
+        for name in set(arguments) & set(RECIPES):
+            _ = self[name]
+        command = [ffmpeg, "-v", "error", "-nostdin", *arguments, str(path)]
+        subprocess.run(command, check=True, timeout=60, cwd=self.folder)
