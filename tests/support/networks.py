@@ -1,0 +1,97 @@
+"""Small generated ONNX networks, and where the reference weights are."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.modelcard import Model, ModelCard, card_path, sha256_of
+from engine.pixels import InputSpec
+
+CAFFE = InputSpec(None, None, "BGR", 1.0, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
+Dim = int | str
+
+
+def assets() -> Path:
+    """The development assets beside the repository; skips the test where there are none."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "assets"
+    if not folder.is_dir():
+        pytest.skip(f"development assets are not at {folder}")
+    return folder
+
+
+def gray_spec(side: int) -> InputSpec:
+    return InputSpec(side, side, "GRAY", 1 / 255, (0.5,), (0.5,))
+
+
+def classifier(path: Path, labels: int = 3, side: int = 8, batch: Dim = "n") -> Path:
+    """A linear layer from a gray `(side, side)` picture to `labels` logits."""
+    weights = np.random.default_rng(0).normal(size=(side * side, labels)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["picture"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+    ]
+    return _save(path, nodes, {"weights": weights}, [batch, 1, side, side], {"logits": [batch, labels]})
+
+
+def retinaface(
+    path: Path, seed: int = 0, softmax: bool = True, shape: tuple[Dim, Dim, Dim] = ("n", "h", "w"), priors: int = 2
+) -> Path:
+    """RetinaFace's outputs from one random convolution per level and head; named and ordered unlike the real one's."""
+    random = np.random.default_rng(seed)
+    nodes: list[onnx.NodeProto] = []
+    weights: dict[str, np.ndarray] = {}
+    for head, width in (("points", 10), ("scores", 2), ("boxes", 4)):
+        for stride in (8, 16, 32):
+            name = f"{head}{stride}"
+            weights[f"{name}_w"] = random.normal(0, 0.01, (priors * width, 3, 1, 1)).astype(np.float32)
+            weights[f"{name}_shape"] = np.array([0, -1, width], np.int64)
+            nodes += [
+                helper.make_node("Conv", ["picture", f"{name}_w"], [f"{name}_c"], strides=[stride, stride]),
+                helper.make_node("Transpose", [f"{name}_c"], [f"{name}_t"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"{name}_t", f"{name}_shape"], [name]),
+            ]
+        joined = head if head != "scores" or not softmax else "logits"
+        nodes.append(helper.make_node("Concat", [f"{head}{stride}" for stride in (8, 16, 32)], [joined], axis=1))
+    if softmax:
+        nodes.append(helper.make_node("Softmax", ["logits"], ["scores"], axis=-1))
+    batch, height, width = shape
+    outputs: dict[str, list[Dim]] = {"points": [batch, "a", 10], "scores": [batch, "a", 2], "boxes": [batch, "a", 4]}
+    return _save(path, nodes, weights, [batch, 3, height, width], outputs)
+
+
+def _save(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    weights: dict[str, np.ndarray],
+    picture: list[Dim],
+    outputs: dict[str, list[Dim]],
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, picture)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(network)
+    onnx.save(network, path)
+    return path
+
+
+def detector_card(path: Path, layout: str = "retinaface", spec: InputSpec = CAFFE) -> ModelCard:
+    return ModelCard(path.stem, "1", "face-detection", sha256_of(path), spec, layout, "MIT")
+
+
+def emotion_card(path: Path, labels: int = 3, side: int = 8) -> ModelCard:
+    names = tuple(f"label{number}" for number in range(labels))
+    return ModelCard(path.stem, "1", "emotion", sha256_of(path), gray_spec(side), "logits", "MIT", labels=names)
+
+
+def with_card(path: Path, card: ModelCard) -> Model:
+    """`path` with `card` written beside it."""
+    card_path(path).write_text(card.to_json(), encoding="utf-8")
+    return Model(path, card)
