@@ -49,10 +49,17 @@ def test_batches_are_padded_to_warmed_up_buckets_and_never_larger():
     session = FakeSession(brightness)
     classifier = EmotionClassifier(session, CARD, max_batch=6)
     warmed = set(session.batches)
-    assert warmed == {1, 2, 4, 6}
+    assert warmed == {1, 2, 3, 4, 5, 6}
     for number in range(1, 20):
         assert len(classifier.predict([chip().image] * number)) == number
     assert set(session.batches) == warmed
+
+
+def test_a_gpu_gets_few_sizes():
+    session = FakeSession(brightness)
+    session.device = "cuda"
+    EmotionClassifier(session, CARD, max_batch=24)
+    assert set(session.batches) == {1, 2, 4, 8, 16, 24}
 
 
 def test_a_network_of_fixed_batch_is_fed_that_batch():

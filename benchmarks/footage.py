@@ -1,0 +1,23 @@
+"""Clips to measure on, made from the built-in demo footage so that every machine can make them."""
+
+from pathlib import Path
+
+import cv2
+import insightface
+import numpy as np
+
+from engine.sources.av_writer import VideoWriter
+from engine.sources.demo import view
+
+FPS = 30
+
+
+def write_clip(path: Path, frames: int, width: int = 1280, height: int = 720, faces: bool = True) -> Path:
+    """An H.264 clip of a slow camera over a group photo, or of plain grey without `faces`."""
+    photo = cv2.imread(str(Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"))
+    blank = np.full((height, width, 3), 96, np.uint8)
+    with VideoWriter(path, width, height, FPS) as writer:
+        for index in range(frames):
+            image = cv2.resize(view(photo, index / FPS), (width, height)) if faces else blank
+            writer.write(image, index / FPS)
+    return path
