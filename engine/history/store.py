@@ -21,7 +21,7 @@ from engine.status import SinkSnapshot
 
 T = TypeVar("T")
 
-_PRUNED_AT_ONCE = 5000
+_PRUNED_AT_ONCE = 1000
 _LATEST = ("last_seen", "duration_s", "label", "confidence", "state", "stored_at")
 _RECORD = tuple(field.name for field in fields(TrackRecord))
 
