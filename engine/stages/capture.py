@@ -209,6 +209,8 @@ class Capture:
 
     def _pause(self, error: SourceError) -> bool:
         """Wait before the next try; whether we were stopped meanwhile."""
+        if self._stop.is_set():
+            return True
         if self._health.steady(self._clock.monotonic()):
             self._backoff.reset()
         self._lose("offline", error)

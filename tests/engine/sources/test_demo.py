@@ -1,4 +1,5 @@
 import importlib.util
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_the_picture_of_a_moment_is_always_the_same_and_moves_smoothly():
     first, again = (_wanted(open_demo(DEMO, FakeClock()), 5) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    steps = [abs(a.astype(int) - b).mean() for a, b in zip(first, first[1:], strict=False)]
+    steps = [abs(a.astype(int) - b).mean() for a, b in pairwise(first)]
     assert 0 < max(steps) < 10
 
 
