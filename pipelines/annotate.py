@@ -53,7 +53,7 @@ def _draw(image: Image, mark: FaceMark, scale: float) -> None:
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, max(1, round((1 if mark.predicted else 2) * scale)), cv2.LINE_AA)
     _tag(image, _words(mark), (x1, y1), colour, scale)
     if mark.emotion:
-        _bars(image, mark.emotion, (x2 + round(6 * scale), y1), scale)
+        _bars(image, mark.emotion, (x2 + round(6 * scale), y1 + round(4 * scale)), scale)
 
 
 def _words(mark: FaceMark) -> str:

@@ -1,0 +1,91 @@
+"""One third-party library, one home: read off the source itself."""
+
+import ast
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"engine", "pipelines", "trainer"}
+EVERYWHERE = {"numpy", "cv2"}  # arrays and pixel arithmetic
+HOMES = {
+    "onnxruntime": ["engine/sessions.py"],
+    "norfair": ["engine/stages/track.py"],
+    "av": ["engine/sources/av_reader.py", "engine/sources/av_writer.py"],
+    "insightface": ["engine/detectors/scrfd.py"],
+    "redis": ["engine/bus/"],
+    "sqlalchemy": ["engine/history/"],
+    "fastapi": ["engine/api/"],
+    "starlette": ["engine/api/"],
+    "uvicorn": ["engine/api/"],
+    "prometheus_client": ["engine/metrics.py"],
+    "orjson": ["engine/jsontext.py"],
+    "yaml": ["pipelines/config.py", "trainer/config.py"],
+    "structlog": ["pipelines/logs.py"],
+    "click": ["pipelines/", "trainer/cli.py"],
+    # Settings and the API's answers are pydantic models; the logic behind them is not.
+    "pydantic": ["engine/fields.py", "engine/api/", "pipelines/config.py", "trainer/config.py"],
+    "torch": ["trainer/"],
+    "onnx": ["trainer/export.py"],
+    "tqdm": ["trainer/"],
+}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def third_party():
+    found = defaultdict(set)
+    for package in OURS:
+        for path in (ROOT / package).rglob("*.py"):
+            for name in imports_of(path):
+                if name not in sys.stdlib_module_names | OURS | EVERYWHERE:
+                    found[name].add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_every_library_is_imported_only_at_home():
+    strays = {
+        name: sorted(path for path in paths if not any(path.startswith(home) for home in HOMES.get(name, [])))
+        for name, paths in third_party().items()
+    }
+    assert {name: paths for name, paths in strays.items() if paths} == {}
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_nothing_is_ever_unpickled(package):
+    """A model file or a message must not be able to run code."""
+    for path in (ROOT / package).rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not {"pickle", "dill", "joblib", "shelve", "marshal"} & set(imports_of(path)), path
+        assert "allow_pickle=True" not in text, path
+        assert "torch.load(" not in text or "weights_only=True" in text, path
+
+
+def test_exactly_one_place_catches_everything():
+    broad = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in OURS
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+    ]
+    assert [place.split(":")[0] for place in broad] == ["engine/runner.py"]
+
+
+def test_files_hold_one_idea():
+    long = {
+        path.relative_to(ROOT).as_posix(): count
+        for package in OURS
+        for path in (ROOT / package).rglob("*.py")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 320
+    }
+    assert long == {}
