@@ -4,10 +4,12 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from engine.errors import ModelError
 from engine.pixels import InputSpec
@@ -38,11 +40,18 @@ class ModelCard:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.task == "emotion" and len(set(self.labels)) < 2:
-            raise ValueError("an emotion model needs at least two different labels")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be positive, got {self.temperature}")
-        if len(self.sha256) != 64:
+        if self.task not in get_args(Task):
+            raise ValueError(f"task must be {' or '.join(get_args(Task))}, got {self.task!r}")
+        for name in ("name", "version", "layout", "licence"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be text, got {getattr(self, name)!r}")
+        if not (isinstance(self.labels, tuple) and all(isinstance(label, str) for label in self.labels)):
+            raise ValueError(f"labels must be a list of names, got {self.labels!r}")
+        if self.task == "emotion" and not len(set(self.labels)) == len(self.labels) >= 2:
+            raise ValueError("an emotion model needs at least two different labels, each once")
+        if not (isinstance(self.temperature, int | float) and 0 < self.temperature < inf):
+            raise ValueError(f"temperature must be positive, got {self.temperature!r}")
+        if not (isinstance(self.sha256, str) and re.fullmatch("[0-9a-f]{64}", self.sha256)):
             raise ValueError("sha256 must be 64 hexadecimal digits")
 
     def to_json(self) -> str:
@@ -62,14 +71,20 @@ class ModelCard:
             near = difflib.get_close_matches(key, known, n=1)
             raise ValueError(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
         try:
-            spec = raw["input"]
-            raw["input"] = InputSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
-            raw["labels"] = tuple(raw.get("labels", ()))
+            raw["input"] = _input_spec(raw["input"])
+            if isinstance(raw.get("labels"), list):
+                raw["labels"] = tuple(raw["labels"])
             return cls(**raw)
         except KeyError as error:
             raise ValueError(f"key {error.args[0]!r} is missing") from error
         except TypeError as error:
             raise ValueError(str(error).replace("ModelCard.__init__()", "card")) from error
+
+
+def _input_spec(spec: Any) -> InputSpec:
+    if not isinstance(spec, dict):
+        raise ValueError(f"input must be an object, got {spec!r}")
+    return InputSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +116,7 @@ def load_model(path: Path) -> Model:
     beside = card_path(path)
     if not beside.is_file():
         raise ModelError(
-            f"model {str(path)!r} has no card ({beside.name}); write one with: "
-            f"moodline models add {path} --like NAME"
+            f"model {str(path)!r} has no card ({beside.name}); write one with: moodline models add {path} --like NAME"
         )
     try:
         card = ModelCard.from_json(beside.read_text(encoding="utf-8"))
@@ -119,9 +133,7 @@ def load_model(path: Path) -> Model:
 
 def search_path() -> tuple[Path, ...]:
     """Where models are looked for by name: `MOODLINE_MODELS`, the user's folder, the shipped ones."""
-    extra = [
-        Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part
-    ]
+    extra = [Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part]
     return (*extra, user_folder(), SHIPPED)
 
 
@@ -145,9 +157,7 @@ def find_model(name: str) -> Model:
     names = sorted({path.stem for path in installed()})
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
-    raise ModelError(
-        f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)"
-    )
+    raise ModelError(f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)")
 
 
 def installed() -> Iterator[Path]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import isfinite
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -28,11 +29,23 @@ class InputSpec:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        if self.colour not in get_args(ColourOrder):
+            raise ValueError(f"colour must be BGR, RGB or GRAY, got {self.colour!r}")
         channels = 1 if self.colour == "GRAY" else 3
         if len(self.mean) != channels or len(self.std) != channels:
             raise ValueError(f"{self.colour} needs {channels} values of mean and std")
-        if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {self.std}")
+        if not all(isinstance(value, int | float) and isfinite(value) for value in (self.scale, *self.mean, *self.std)):
+            raise ValueError(f"scale, mean and std must be finite numbers: {self.scale}, {self.mean}, {self.std}")
+        if min(self.scale, *self.std) <= 0:
+            raise ValueError(f"scale and std must be positive, got {self.scale} and {self.std}")
+        self._check_size()
+
+    def _check_size(self) -> None:
+        sides = (self.width, self.height)
+        if sides == (None, None):
+            return
+        if not all(isinstance(side, int) and side > 0 for side in sides):
+            raise ValueError(f"width and height must be positive whole numbers, or both null; got {sides}")
 
     @property
     def channels(self) -> int:
@@ -44,9 +57,7 @@ def fit(image: Image, width: int, height: int) -> Image:
     if image.shape[1] == width and image.shape[0] == height:
         return image
     shrinks = width * height < image.shape[0] * image.shape[1]
-    resized: Image = cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    resized: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return resized
 
 

@@ -1,0 +1,190 @@
+"""`moodline models list | verify | add`."""
+
+import resource
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from engine.errors import ModelError, MoodlineError
+from engine.modelcard import SHIPPED, card_path, find_model, load_model, user_folder
+from pipelines.models_cli import models
+from tests.support import networks
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of models, empty."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("MOODLINE_MODELS", raising=False)
+    return user_folder()
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A RetinaFace network without a card."""
+    return networks.retinaface(tmp_path / "download (1).onnx")
+
+
+def run(*arguments: object) -> Result:
+    """Engine errors are raised, as the root command expects them."""
+    result = CliRunner().invoke(models, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_an_outside_model_gets_a_card_and_is_found_by_its_kinds_name(outside: Path, folder: Path):
+    result = run("add", outside, "--like", "retinaface-mnet025", "--licence", "MIT")
+    assert result.exit_code == 0
+    assert "model: retinaface-mnet025" in result.output
+    model = find_model("retinaface-mnet025")
+    assert model.path == folder / "retinaface-mnet025.onnx"
+    assert model.path.read_bytes() == outside.read_bytes()
+    assert (model.card.layout, model.card.licence, model.card.input) == ("retinaface", "MIT", networks.CAFFE)
+    assert sorted(files(folder)) == ["retinaface-mnet025.json", "retinaface-mnet025.onnx"]
+    assert outside.exists() and not card_path(outside).exists()
+
+
+def test_a_name_can_be_given(outside: Path):
+    run("add", outside, "--like", "retinaface-resnet50", "--name", "big_one")
+    assert find_model("big_one").card.name == "big_one"
+
+
+def test_the_sizes_that_a_network_fixes_go_into_its_card(tmp_path: Path):
+    fixed = networks.retinaface(tmp_path / "fixed.onnx", shape=(1, 96, 160))
+    run("add", fixed, "--like", "retinaface-mnet025")
+    spec = find_model("retinaface-mnet025").card.input
+    assert (spec.width, spec.height) == (160, 96)
+
+
+def test_adding_again_takes_the_place_of_the_older_one(tmp_path: Path, outside: Path):
+    run("add", outside, "--like", "retinaface-mnet025")
+    newer = networks.retinaface(tmp_path / "newer.onnx", seed=5)
+    run("add", newer, "--like", "retinaface-mnet025")
+    assert find_model("retinaface-mnet025").path.read_bytes() == newer.read_bytes()
+
+
+def test_a_model_can_be_added_from_the_very_place_it_belongs_to(folder: Path):
+    folder.mkdir(parents=True)
+    networks.retinaface(folder / "mine.onnx")
+    run("add", folder / "mine.onnx", "--like", "retinaface-mnet025", "--name", "mine")
+    assert find_model("mine").card.layout == "retinaface"
+
+
+@pytest.mark.parametrize(
+    "make, like, message",
+    [
+        (lambda path: path.write_bytes(b"no network") and path, "scrfd", "cannot be opened"),
+        (lambda path: networks.classifier(path), "retinaface-mnet025", "input channels 3, the network has 1"),
+        (lambda path: networks.retinaface(path, priors=3), "retinaface-mnet025", "priors for input"),
+        (lambda path: networks.retinaface(path, softmax=False), "retinaface-mnet025", "no probabilities"),
+        (lambda path: networks.retinaface(path), "scrfd", "has 3 outputs; layout 'scrfd'"),
+        (lambda path: networks.retinaface(path), "emotion-fer", "input channels"),
+        (lambda path: networks.classifier(path, side=64), "emotion-fer", "input height"),
+        (lambda path: networks.classifier(path, labels=5, side=48), "emotion-fer", "labels, the network has 5"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_refused_and_the_older_one_stays(
+    outside: Path, folder: Path, tmp_path: Path, make, like, message
+):
+    run("add", outside, "--like", "retinaface-mnet025", "--name", "mine")
+    before = files(folder)
+    wrong = make(tmp_path / "wrong.onnx")
+    with pytest.raises(ModelError, match=message) as caught:
+        run("add", wrong, "--like", like, "--name", "mine")
+    assert "\n" not in str(caught.value)
+    assert files(folder) == before
+
+
+def test_a_disk_that_fills_up_leaves_the_older_one(outside: Path, folder: Path, tmp_path: Path):
+    run("add", outside, "--like", "retinaface-mnet025")
+    before = files(folder)
+    newer = networks.retinaface(tmp_path / "newer.onnx", seed=5)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ModelError, match="cannot be added to"):
+            run("add", newer, "--like", "retinaface-mnet025")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert files(folder) == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(outside: Path, folder: Path):
+    folder.parent.parent.mkdir(parents=True)
+    folder.parent.write_text("a file where the folder should be")
+    with pytest.raises(ModelError, match=r"cannot be added to .*: "):
+        run("add", outside, "--like", "retinaface-mnet025")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--like", "yolo"),
+        (),
+        ("--like", "scrfd", "--name", "../evil"),
+        ("--like", "scrfd", "--name", "haar"),
+        ("--like", "scrfd", "--name", "a b"),
+    ],
+)
+def test_wrong_arguments_are_a_usage_error(outside: Path, folder: Path, arguments):
+    assert run("add", outside, *arguments).exit_code == 2
+    assert files(folder) == {}
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path: Path):
+    assert run("add", tmp_path / "nothing.onnx", "--like", "scrfd").exit_code == 2
+
+
+def test_a_classifier_gets_the_shipped_ones_labels_but_not_its_figures(tmp_path: Path):
+    shipped = load_model(SHIPPED / "emotion-fer.onnx").card
+    side = shipped.input.width
+    assert side is not None
+    path = networks.classifier(tmp_path / "mood.onnx", labels=len(shipped.labels), side=side)
+    result = run("add", path, "--like", "emotion-fer")
+    assert "instead of the shipped one" in result.output
+    card = find_model("emotion-fer").card
+    assert (card.labels, card.input, card.alignment) == (shipped.labels, shipped.input, shipped.alignment)
+    assert (card.metrics, card.temperature, card.licence) == ({}, 1.0, "not stated")
+
+
+def test_the_list_shows_each_name_once_and_what_is_unusable(outside: Path, folder: Path):
+    run("add", outside, "--like", "retinaface-mnet025", "--licence", "MIT")
+    networks.classifier(folder / "cardless.onnx")
+    lines = run("list").output.splitlines()
+    assert lines[0].split() == ["NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"]
+    rows = {line.split()[0]: line for line in lines[1:]}
+    assert rows.keys() >= {"haar", "emotion-fer", "retinaface-mnet025", "cardless"}
+    assert len(rows) == len(lines) - 1
+    assert load_model(folder / "retinaface-mnet025.onnx").card.sha256[:12] in rows["retinaface-mnet025"]
+    assert "unusable" in rows["cardless"] and "has no card" in rows["cardless"]
+
+
+def test_verify_opens_every_model(outside: Path):
+    run("add", outside, "--like", "retinaface-mnet025")
+    result = run("verify")
+    assert result.exit_code == 0
+    assert {line.split()[1].rstrip(":") for line in result.output.splitlines()} >= {
+        "haar",
+        "retinaface-mnet025",
+        "emotion-fer",
+    }
+    assert all(line.startswith("ok") for line in result.output.splitlines())
+
+
+def test_verify_notices_a_flipped_bit_and_goes_on(outside: Path, folder: Path):
+    run("add", outside, "--like", "retinaface-mnet025", "--name", "mine")
+    path = folder / "mine.onnx"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    result = CliRunner().invoke(models, ["verify", "mine", "haar", "nothing"])
+    assert isinstance(result.exception, MoodlineError) and not isinstance(result.exception, click.ClickException)
+    assert str(result.exception) == "2 of 3 models failed: mine, nothing"
+    assert [line.split()[0] for line in result.output.splitlines()] == ["FAILED", "ok", "FAILED"]
