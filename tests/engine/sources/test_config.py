@@ -60,6 +60,14 @@ def test_the_refusal_names_the_way_out():
         kind_of("concat:a|b")
 
 
+@pytest.mark.parametrize("uri", ["rtsp:/u:S3cret@cam", "admin:S3cret@cam/1", "u:S3cret@cam"])
+def test_the_refusal_does_not_repeat_the_address(uri):
+    with pytest.raises(ValidationError) as caught:
+        SourceConfig(id="a", uri=uri)
+    (problem,) = caught.value.errors()
+    assert "S3cret" not in problem["msg"]
+
+
 @pytest.mark.parametrize(
     "setting", [{"fps": 0}, {"fps": -1}, {"read_timeout_s": 0}, {"transport": "http"}, {"frames": 1}]
 )
