@@ -23,6 +23,7 @@ class Capture:
 
     Live sources are opened again for ever, with growing pauses; a file is read once, or looped, and then
     `run` returns. `emit` is called from that thread, and from `check` with the state `stalled`.
+    `paced` plays files at their own speed; `wall_time` says that `captured_at` is now, not the recording's time.
     """
 
     def __init__(

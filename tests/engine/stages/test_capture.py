@@ -23,7 +23,16 @@ ENDED = SourceError(Cause.ENDED, "ended")
 class Rig:
     """A capture of scripted footage on a fake clock; `uri` says whether it is live or a file."""
 
-    def __init__(self, *readers, uri="rtsp://u:secret@cam/1", paced=False, emit=None, closes_after=None, **settings):
+    def __init__(
+        self,
+        *readers,
+        uri="rtsp://u:secret@cam/1",
+        paced=False,
+        wall_time=None,
+        emit=None,
+        closes_after=None,
+        **settings,
+    ):
         self.clock = FakeClock(start_s=1000.0)
         self.ledger = Ledger()
         self.outbox = Outbox(self.ledger, closes_after)
@@ -33,6 +42,7 @@ class Rig:
             self.ledger,
             self.clock,
             paced=paced,
+            wall_time=wall_time,
             epoch_s=990.0,
             open_reader=lambda config: self._opener(config),
             jitter=lambda: 1.0,
@@ -214,6 +224,13 @@ def test_a_paced_file_is_played_at_its_own_speed_and_lives_in_real_time():
     assert [frame.received_s for frame in rig.outbox.frames] == pytest.approx([1000.0, 1000.1, 1000.2, 1000.3])
     assert rig.outbox.frames[-1].captured_at == rig.clock.utc()
     assert rig.times == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
+def test_a_replay_at_its_own_speed_keeps_the_times_of_the_recording():
+    source = ScriptedSource(_images(2), fps=10, started_at=STARTED)
+    rig = Rig(source, uri="a.mp4", paced=True, wall_time=False).run()
+    assert [frame.captured_at for frame in rig.outbox.frames] == [STARTED, STARTED + timedelta(seconds=0.1)]
+    assert [frame.received_s for frame in rig.outbox.frames] == pytest.approx([1000.0, 1000.1])
 
 
 def test_stopping_interrupts_the_wait_for_a_paced_picture():
