@@ -31,6 +31,6 @@ def settings(cls: type[T]) -> type[T]:
     `pipelines.config` turns it into one line per problem.
     """
     decorate: Callable[[type[Any]], type[Any]] = pydantic_dataclass(
-        frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid")
+        frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True)
     )
     return decorate(cls)

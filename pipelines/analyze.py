@@ -13,7 +13,7 @@ from engine.events import Emotion
 from engine.items import EmotionEvent, FaceChip
 from engine.sources.av_writer import VideoWriter
 from engine.sources.config import SourceConfig
-from engine.sources.reader import Reader, open_reader
+from engine.sources.reader import Picture, Reader, open_reader
 from engine.stages.track import TrackedFrame
 from pipelines.annotate import FaceMark, annotate
 from pipelines.build import Builder, Machine, Onlookers
@@ -152,9 +152,7 @@ class Analyzer:
         writer: VideoWriter | None = None
         try:
             for index in range(self._frames()):
-                picture = reader.read()
-                if picture is None:
-                    continue
+                picture = _next_picture(reader)
                 time_s = picture.media_s or 0.0
                 if writer is None:
                     height, width = picture.image.shape[:2]
@@ -174,6 +172,12 @@ class Analyzer:
 
     def _tick(self) -> None:
         self._progress(self._frames())
+
+
+def _next_picture(reader: Reader) -> Picture:
+    while (picture := reader.read()) is None:
+        pass
+    return picture
 
 
 def _fps(reader: Reader) -> float:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @click.command()
-@click.argument("video", type=click.Path(path_type=Path))
+@click.argument("video")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write an annotated video (MP4).")
 @click.option("--events", "events_path", type=click.Path(path_type=Path), help="Write the events as JSON lines.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path),
@@ -36,7 +36,7 @@ T = TypeVar("T")
               help="As fast as possible, or in real time; the events are the same.")  # fmt: skip
 @click.option("--run-id", metavar="ID", help="Fixes all ids, so that two runs give the same bytes.")
 def analyze(
-    video: Path,
+    video: str,
     output: Path | None,
     events_path: Path | None,
     config_path: Path | None,
@@ -55,7 +55,10 @@ def analyze(
     """
     logs.quiet()
     run_id = check_run_id(run_id) or ids.new_ulid()
-    config = _configure(video, config_path, detector, every_s)
+    if "://" in video or video.startswith(("webcam:", "demo:")):
+        raise ConfigError(f"{redact(video)}: analyze takes a file; cameras are for `moodline run`")
+    path = Path(video)
+    config = _configure(path, config_path, detector, every_s)
     total = _probe(config.sources[0])
     with ExitStack() as stack:
         lines = stack.enter_context(_writable(events_path)) if events_path else None
@@ -65,13 +68,11 @@ def analyze(
     if output and not result.interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _with_bar("drawing", result.frames, lambda progress: analyzer.draw(output, progress))
-    _print_summary(video, result)
-    return _exit_code(video, result)
+    _print_summary(path, result)
+    return _exit_code(path, result)
 
 
 def _configure(video: Path, config_path: Path | None, detector: str | None, every_s: float | None) -> PipelineConfig:
-    if "://" in str(video):
-        raise ConfigError(f"{redact(str(video))}: analyze takes a file; cameras are for `moodline run`")
     config = load(config_path or find_config("analyze.yaml"))
     detect = config.stages.detect
     detect = replace(

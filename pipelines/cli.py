@@ -1,6 +1,7 @@
 """The `moodline` command. Errors are one line that names the key, the value and the way out."""
 
 import sys
+from importlib import import_module
 
 import click
 
@@ -8,23 +9,48 @@ from engine import __version__
 from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.redact import redact
 from pipelines import logs
-from pipelines.analyze_cli import analyze
-from pipelines.check_cli import check
-from pipelines.doctor_cli import doctor
-from pipelines.events_cli import events
-from pipelines.models_cli import models
-from pipelines.run_cli import demo, run
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
+# Name: module, and what the list of commands says. Loaded when called, since all of them take seconds to import.
+COMMANDS = {
+    "run": ("pipelines.run_cli", "Run CONFIG: cameras in, emotion events out, headless."),
+    "demo": ("pipelines.run_cli", "Show the whole engine on built-in footage."),
+    "analyze": ("pipelines.analyze_cli", "Analyse one file: annotated video, events, summary."),
+    "check": ("pipelines.check_cli", "Find every mistake in CONFIG before it runs."),
+    "doctor": ("pipelines.doctor_cli", "Look this machine over."),
+    "models": ("pipelines.models_cli", "List, check and add model files."),
+    "events": ("pipelines.events_cli", "Follow the events of a run on Redis."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="moodline")
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
 @click.option(
-    "--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True,
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
     help="How messages on standard error look.",
-)  # fmt: skip
+)
 def root(debug: bool, log_format: str) -> None:
     """Streaming facial-emotion analytics: cameras in, dependable emotion events out.
 
@@ -39,13 +65,11 @@ def root(debug: bool, log_format: str) -> None:
     logs.configure(debug=debug, json=log_format == "json")
 
 
-for command in (run, demo, analyze, check, doctor, models, events):
-    root.add_command(command)
-
-
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 failed while running, 2 wrong configuration or arguments, 130
-    interrupted."""
+    """Entry point.
+
+    Exit codes: 0 done, 1 failed while running, 2 wrong configuration or arguments, 130 interrupted.
+    """
     try:
         code = root.main(standalone_mode=False)
     except click.UsageError as error:
