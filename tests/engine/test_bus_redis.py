@@ -86,7 +86,7 @@ def test_a_frozen_redis_costs_a_second_and_no_copy(server: RedisServer, client: 
     began = time.monotonic()
     with pytest.raises(BusError, match="does not answer in time"):
         bus.publish([event(2), event(3)])
-    assert time.monotonic() - began < 5  # one second, and room for a busy machine
+    assert time.monotonic() - began < 3  # one second, no repeat, and room for a busy machine
     server.thaw()
     until(lambda: len(seqs(client)) == 3)  # the server has read it all the same
     bus.publish([event(2), event(3)])
