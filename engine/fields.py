@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+__all__ = ["AfterValidator", "Field", "field_validator", "settings"]
 
 T = TypeVar("T")
 

@@ -1,13 +1,13 @@
 """Offline analysis: one file through the whole line, losslessly and reproducibly."""
 
 import bisect
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from engine import jsontext
 from engine.errors import Cause, SourceError
 from engine.events import Emotion
 from engine.items import EmotionEvent, FaceChip
@@ -34,7 +34,7 @@ class EventSink:
         for event in items:
             self.counts[event.type] += 1
             if self._lines:
-                self._lines.write(json.dumps(event.document, ensure_ascii=False, separators=(",", ":")) + "\n")
+                self._lines.write(jsontext.dumps(event.document).decode() + "\n")
             if event.track_uid:
                 self._sum_up(event)
         return items

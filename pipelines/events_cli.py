@@ -5,8 +5,8 @@ from threading import Event
 from typing import Any
 
 import click
-import orjson
 
+from engine import jsontext
 from engine.bus import BusConfig
 from engine.bus.reader import NEWEST, OLDEST, Entry, follow
 from engine.errors import ConfigError
@@ -78,7 +78,7 @@ def _say(trouble: str) -> None:
 
 def _line(entry: Entry) -> str:
     """One event for people: when, where, who, what; and the entry's id to go on from."""
-    event: dict[str, Any] = orjson.loads(entry.payload)
+    event: dict[str, Any] = jsontext.loads(entry.payload)
     if event.get("type") == "status":
         happened = " ".join(filter(None, (event["state"], event["cause"], event["detail"])))
     else:

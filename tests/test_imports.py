@@ -26,6 +26,7 @@ HOMES = {
     "structlog": ["pipelines/logs.py"],
     "click": ["pipelines/", "trainer/cli.py"],
     # Settings and the API's answers are pydantic models; the logic behind them is not.
+    "pydantic_core": ["engine/api/"],
     "pydantic": ["engine/fields.py", "engine/api/", "pipelines/config.py", "trainer/config.py"],
     "torch": ["trainer/"],
     "onnx": ["trainer/export.py"],

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Annotated, Any, Protocol
 
-from pydantic import Field, field_validator
-
 from engine.bus.link import check_url, ping
 from engine.bus.memory import MemoryBus
 from engine.bus.redis_bus import RedisBus
-from engine.fields import Name, Text, settings
+from engine.fields import Field, Name, Text, field_validator, settings
 from engine.items import EmotionEvent
 
 __all__ = ["Bus", "BusConfig", "MemoryBus", "RedisBus", "open_bus", "ping"]

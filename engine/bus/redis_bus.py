@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
-
+from engine import jsontext
 from engine.bus.link import connect, one_sentence
 from engine.errors import BusError
 from engine.items import EmotionEvent
@@ -59,7 +58,7 @@ class RedisBus:
     def _send(self, events: Sequence[EmotionEvent]) -> None:
         with self._client.pipeline(transaction=True) as commands:
             for event in events:
-                payload = orjson.dumps(event.document)
+                payload = jsontext.dumps(event.document)
                 commands.xadd(self._stream, _fields(event, payload), maxlen=self._maxlen, approximate=True)
                 commands.publish(self._stream, payload)
                 commands.publish(f"{self._stream}:{event.source_id}", payload)
@@ -68,7 +67,7 @@ class RedisBus:
     def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:
         """Set `<prefix>:engine:<run_id>`, which Redis forgets after `HEARTBEAT_TTL_S`."""
         with self._talk():
-            self._client.set(f"{self._prefix}:engine:{run_id}", orjson.dumps(payload), ex=HEARTBEAT_TTL_S)
+            self._client.set(f"{self._prefix}:engine:{run_id}", jsontext.dumps(payload), ex=HEARTBEAT_TTL_S)
 
     def close(self) -> None:
         self._closed = True

@@ -2,11 +2,10 @@
 
 from dataclasses import field
 
-from pydantic import field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from engine.fields import Positive, Text, settings
+from engine.fields import Positive, Text, field_validator, settings
 
 
 @settings

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from engine import jsontext
 from engine.items import EmotionEvent
 
 
@@ -22,7 +21,7 @@ def event_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
         "label": _shown(document).get("label"),
         "captured_at": datetime.fromisoformat(document["captured_at"]),
         "stored_at": stored_at,
-        "payload": orjson.dumps(document).decode(),
+        "payload": jsontext.dumps(document).decode(),
     }
 
 
@@ -35,7 +34,7 @@ def event_of(row: Any) -> EmotionEvent:
         row.type,
         row.source_id,
         row.track_uid,
-        orjson.loads(row.payload),
+        jsontext.loads(row.payload),
     )
 
 

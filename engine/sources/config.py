@@ -3,9 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-
-from engine.fields import Name, Positive, Seconds, Text, settings
+from engine.fields import AfterValidator, Field, Name, Positive, Seconds, Text, settings
 from engine.redact import redact
 
 Kind = Literal["rtsp", "http", "webcam", "demo", "file"]

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-from pydantic import Field
 
 from engine.align import TEMPLATE_SIZE, align, square_crop
-from engine.fields import Luma, Pixels, Unit, settings
+from engine.fields import Field, Luma, Pixels, Unit, settings
 from engine.items import (
     Box,
     Detection,

@@ -34,8 +34,8 @@ def test_an_event_reads_as_the_design_shows():
     clock = FakeClock()
     before = Emotion("neutral", 0.71, 6.4, {"neutral": 0.71})
     after = Emotion("happiness", 0.83, 0.0, {"happiness": 0.83, "neutral": 0.11})
-    document = builder(clock=clock).of_track("emotion_changed", chip(received_s=clock.monotonic() - 0.042), before, after)
-    document = document.document
+    seen = chip(received_s=clock.monotonic() - 0.042)
+    document = builder(clock=clock).of_track("emotion_changed", seen, before, after).document
     SCHEMA.validate(document)
     assert document["schema"] == "1.0"
     assert document["bbox"] == {"x": 412, "y": 188, "width": 96, "height": 118}
