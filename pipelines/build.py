@@ -7,7 +7,9 @@ from typing import Any
 
 from engine.channel import Channel
 from engine.clock import Clock, SystemClock
+from engine.detectors.base import Detector
 from engine.detectors.build import build_detector
+from engine.detectors.parallel import Parallel
 from engine.events import EventBuilder
 from engine.items import EmotionEvent, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
@@ -73,7 +75,9 @@ class Builder:
         self._ledger = Ledger()
         self._replay = config.mode == "replay"
         self._workers = _worker_count(config)
-        self._frames = [lanes.frame_channel() for _ in range(self._workers)]
+        # A lone file must not leave cores idle: its worker looks at several frames side by side.
+        self._abreast = max(1, cores() // self._workers) if self._replay else 1
+        self._frames = [lanes.frame_channel(self._abreast) for _ in range(self._workers)]
         self._chips = lanes.chip_channel()
         self._readings = lanes.reading_channel()
 
@@ -112,7 +116,7 @@ class Builder:
     def _finders(self, tracks: Sequence[Track]) -> tuple[list[Worker[Any, Any]], ModelSnapshot]:
         """detect > track > chip, as several workers that share one detector, each with its own sources."""
         stages = self._config.stages
-        detector, snapshot = build_detector(stages.detect, _threads(stages.detect.threads, self._workers))
+        detector, snapshot = self._open_detector()
         outlet: Outlet[Any] = Outlet(self._chips, self._workers, self._chips.put)
         return [
             Worker(
@@ -123,11 +127,19 @@ class Builder:
                     Chain(Tap(self._onlookers.faces), Chip(stages.chip)),
                 ),
                 outlet,
-                max_items=len(self._config.sources),
-                per_lane=1,
+                max_items=len(self._config.sources) * self._abreast,
+                per_lane=self._abreast,
             )
             for number, (inbox, track) in enumerate(zip(self._frames, tracks, strict=True))
         ], snapshot
+
+    def _open_detector(self) -> tuple[Detector, ModelSnapshot]:
+        config = self._config.stages.detect
+        threads = 1 if self._abreast > 1 else _threads(config.threads, self._workers)
+        detector, snapshot = build_detector(config, threads)
+        if self._abreast > 1 and snapshot.device == "cpu":
+            return Parallel(detector, self._abreast), snapshot
+        return detector, snapshot
 
     def _labeller(self, classify: Classify) -> Worker[Any, Any]:
         config = self._config.stages.classify

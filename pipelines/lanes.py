@@ -7,7 +7,7 @@ from engine.channel import Channel
 from engine.items import FaceChip, Frame, SourceStatus, TrackEnded
 
 FRAMES = 2
-"""Frames per source: the one in hand and the newest."""
+"""Frames per source, times those taken at once."""
 LIVE_CHIPS = 1
 """Chips per live track: an older one says nothing that the newer one does not."""
 FILE_CHIPS = 32
@@ -17,19 +17,28 @@ READINGS = 256
 Chipped = FaceChip | TrackEnded | SourceStatus
 
 
-def frame_channel() -> Channel[Any]:
-    """Frames and source states; a lane per source. Live frames make room for newer ones, files wait."""
-    return Channel(FRAMES, lambda item: item.source_id, lambda item: isinstance(item, Frame) and not item.lossless)
+def frame_channel(abreast: int = 1) -> Channel[Any]:
+    """Frames and source states; a lane per source. Live frames make room for newer ones, files wait.
+
+    `abreast` frames of a source are taken at once.
+    """
+    return Channel(
+        FRAMES * abreast, lambda item: item.source_id, lambda item: isinstance(item, Frame) and not item.lossless
+    )
 
 
 def chip_channel() -> Channel[Any]:
     """Chips and markers. Files keep all chips of a source in order; a live track keeps its newest."""
-    return Channel(_chip_capacity, _chip_lane, lambda item: isinstance(item, FaceChip) and not item.lossless)
+    return Channel(_chip_capacity, _chip_lane, _is_live)
 
 
 def reading_channel() -> Channel[Any]:
     """Readings and markers, in one lane; a slow disk makes the classifier wait, and chips drop before it."""
     return Channel(READINGS)
+
+
+def _is_live(item: Any) -> bool:
+    return isinstance(item, Frame | FaceChip) and not item.lossless
 
 
 def _chip_lane(item: Chipped) -> Hashable:

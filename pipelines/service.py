@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
 from threading import Lock
 
 from engine import __version__, ids
@@ -12,17 +11,15 @@ from engine.api import ApiServer, create_app
 from engine.bus import open_bus
 from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
-from engine.history import History
+from engine.history import History, Retention
 from engine.relay import Relay
 from engine.stages.capture import Capture
 from engine.stages.publish import Publish
 from engine.status import RunStatus, SourceSnapshot
-from pipelines.build import Builder, Machine, Onlookers
+from pipelines.build import Builder, Machine
 from pipelines.config import PipelineConfig
 
 logger = logging.getLogger(__name__)
-
-_PRUNE_EVERY_S = 3600.0
 
 
 class Service:
@@ -38,11 +35,11 @@ class Service:
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
         self._relay = Relay(self._history, self._bus, self._clock)
+        self._retention = Retention(self._history, self._clock, config.history.retention_days)
         self._publish = Publish(self._history, self._relay.notify)
         self._machine: Machine | None = None
         self._stopped = False
         self._lock = Lock()
-        self._pruned_s = float("-inf")
 
     def run(self, for_s: float | None = None, on_open: Callable[[], None] = lambda: None) -> None:
         """Open everything, run until the sources end, `stop`, or `for_s` seconds.
@@ -57,9 +54,8 @@ class Service:
             stack.callback(self._history.close)
             self._history.begin_run(self.run_id, self.config.name, self._started_at)
             stack.callback(self._bus.close)
-            onlookers = Onlookers(housekeeping=self._housekeeping)
-            builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
-            machine = builder.build([("relay", self._relay)])
+            builder = Builder(self.config, self.run_id, self._publish, self._clock)
+            machine = builder.build([("relay", self._relay), ("retention", self._retention)])
             self._open_api(stack)
             with self._lock:
                 self._machine = machine
@@ -116,17 +112,6 @@ class Service:
         stack.callback(server.stop)
         self.api_url = server.url
         logger.info("API at %s", server.url)
-
-    def _housekeeping(self) -> None:
-        days = self.config.history.retention_days
-        now_s = self._clock.monotonic()
-        if days is None or now_s - self._pruned_s < _PRUNE_EVERY_S:
-            return
-        self._pruned_s = now_s
-        oldest: datetime = self._clock.utc() - timedelta(days=days)
-        removed = self._history.prune(oldest)
-        if removed:
-            logger.info("history: removed %d events older than %s days", removed, days)
 
     def _sources(self, machine: Machine) -> tuple[SourceSnapshot, ...]:
         snapshots = [capture.snapshot() for capture in machine.captures]

@@ -18,6 +18,7 @@ HOMES = {
     "redis": ["engine/bus/"],
     "sqlalchemy": ["engine/history/"],
     "fastapi": ["engine/api/"],
+    "fastapi_swagger": ["engine/api/"],
     "starlette": ["engine/api/"],
     "uvicorn": ["engine/api/"],
     "prometheus_client": ["engine/metrics.py"],

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi_swagger import patch_fastapi
 
 from engine.api.auth import TokenGate
 from engine.api.config import ApiConfig
@@ -35,8 +36,12 @@ def create_app(view: EngineView, history: History, config: ApiConfig, version: s
         title="moodline",
         version=version,
         summary="Streaming facial-emotion analytics: the run and its history, read-only.",
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    # Swagger UI from an installed package: FastAPI's own page would load it from elsewhere.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     answer_with_problems(app)
     app.include_router(api_routes(view, history))
     _add_probes(app, view)

@@ -5,6 +5,7 @@ The only package that imports SQLAlchemy.
 
 from engine.history.config import HistoryConfig
 from engine.history.records import BadCursor, EventFilter, Page, TrackFilter, TrackRecord
+from engine.history.retention import Retention
 from engine.history.store import History
 
-__all__ = ["BadCursor", "EventFilter", "History", "HistoryConfig", "Page", "TrackFilter", "TrackRecord"]
+__all__ = ["BadCursor", "EventFilter", "History", "HistoryConfig", "Page", "Retention", "TrackFilter", "TrackRecord"]

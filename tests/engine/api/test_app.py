@@ -153,3 +153,11 @@ def test_the_documentation_knows_every_route_and_its_problems(client: Any) -> No
             assert "application/problem+json" in methods["get"]["responses"]["422"]["content"], path
     names = {item["name"] for item in paths["/api/v1/tracks"]["get"]["parameters"]}
     assert names == {"source_id", "label", "from", "to", "min_duration_s", "limit", "cursor"}
+
+
+def test_the_documentation_page_loads_nothing_from_elsewhere(client):
+    page = client.get("/docs").text
+    assert "http" not in page.replace("http://testserver", "")
+    for path in ("/swagger/swagger-ui-bundle.js", "/swagger/swagger-ui.css"):
+        assert path in page
+        assert client.get(path).status_code == 200
