@@ -14,7 +14,7 @@ help: ## this list
 setup: $(VENV)/.run ## .venv with all that `moodline` needs (LOCK=gpu for a CUDA machine)
 
 demo: setup ## built-in footage through the whole engine, with API and events; Ctrl-C ends it
-	@exec $(BIN)/moodline demo
+	@$(BIN)/moodline demo || [ $$? -eq 130 ]
 
 test: setup-dev system check ## set up, lint, types, import contracts, all tests
 

@@ -104,6 +104,7 @@ def run_until_signal(service: Service, for_s: float | None, on_open: Callable[[]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)
     service.run(for_s, on_open)
+    _say_end(service)
     return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
 
 
@@ -126,6 +127,18 @@ def _say_where(service: Service) -> None:
     click.echo(f"  events    {status.bus.url}", err=True)
     if service.api_url:
         click.echo(f"  API       {service.api_url}/api/v1/status", err=True)
+
+
+def _say_end(service: Service) -> None:
+    status = service.last
+    if status is None:
+        return
+    frames = sum(source.frames.captured for source in status.sources)
+    left = f"{status.bus.pending} wait in the history for the next run" if status.bus.pending else "all sent"
+    click.echo(
+        f"moodline: stopped after {status.uptime_s:.1f} s: {frames} frames, {sum(status.events.values())} events, {left}",
+        err=True,
+    )
 
 
 def _say_demo(service: Service) -> None:

@@ -29,6 +29,8 @@ class Service:
         self.config = config
         self.run_id = run_id or ids.new_ulid()
         self.api_url: str | None = None
+        self.last: RunStatus | None = None
+        """The status at the end of the run; None before."""
         self._clock = clock or SystemClock()
         self._started_at = self._clock.utc()
         self._started_s = self._clock.monotonic()
@@ -62,7 +64,10 @@ class Service:
                 if self._stopped:
                     machine.runner.stop()
             on_open()
-            machine.runner.run(for_s)
+            try:
+                machine.runner.run(for_s)
+            finally:
+                self.last = self.status()
 
     def stop(self) -> None:
         """Ask for an orderly end; any thread, also a signal handler, at any time."""
