@@ -135,10 +135,8 @@ def _say_end(service: Service) -> None:
         return
     frames = sum(source.frames.captured for source in status.sources)
     left = f"{status.bus.pending} wait in the history for the next run" if status.bus.pending else "all sent"
-    click.echo(
-        f"moodline: stopped after {status.uptime_s:.1f} s: {frames} frames, {sum(status.events.values())} events, {left}",
-        err=True,
-    )
+    counts = f"{frames} frames, {sum(status.events.values())} events, {left}"
+    click.echo(f"moodline: stopped after {status.uptime_s:.1f} s: {counts}", err=True)
 
 
 def _say_demo(service: Service) -> None:
