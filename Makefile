@@ -1,17 +1,18 @@
 # The same words at the desk and in CI. `make demo` and `make test` do all set-up themselves.
 PYTHON ?= python3
-LOCK ?= cpu
 VENV := .venv
+# cpu or gpu; what was chosen once stays chosen.
+LOCK ?= $(or $(shell cat $(VENV)/.lock 2>/dev/null),cpu)
 BIN := $(VENV)/bin
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev system demo test check lint fmt type unit bench train-demo clean
+.PHONY: help setup setup-dev system demo test check lint fmt type unit bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.run ## .venv with all that `moodline` needs (LOCK=gpu for a CUDA machine)
+setup: $(VENV)/.run-$(LOCK) ## .venv with all that `moodline` needs (LOCK=gpu for a CUDA machine)
 
 demo: setup ## built-in footage through the whole engine, with API and events; Ctrl-C ends it
 	@$(BIN)/moodline demo || [ $$? -eq 130 ]
@@ -47,15 +48,21 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "moodline needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 # pip is told not to resolve: the lock is complete, hashed, and overrides two outdated caps (docs/dependencies.md).
-$(VENV)/.run: requirements/$(LOCK).txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$(LOCK).txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
+INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+# The two builds of ONNX Runtime overwrite each other's files: take out both before putting in one.
+$(VENV)/.run-$(LOCK): requirements/$(LOCK).txt pyproject.toml | $(VENV)/bin/python
+	@if [ -f $(VENV)/.lock ] && [ "$$(cat $(VENV)/.lock)" != $(LOCK) ]; then $(PIP) uninstall --quiet -y onnxruntime onnxruntime-gpu; fi
+	$(INSTALL) -r requirements/$(LOCK).txt
+	$(PIP) install --quiet --no-deps --editable .
+	@rm -f $(VENV)/.run-* && echo $(LOCK) > $(VENV)/.lock && touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.run-$(LOCK)
+	$(PIP) install --quiet torch==2.13.0
+	$(INSTALL) -r requirements/dev.txt
+	@if [ $(LOCK) = gpu ]; then $(PIP) uninstall --quiet -y onnxruntime onnxruntime-gpu && $(INSTALL) -r requirements/gpu.txt; fi
 	@touch $@
 
 clean: ## remove .venv and caches
