@@ -54,7 +54,7 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 
 # The two builds of ONNX Runtime overwrite each other's files: take out both before putting in one.
 $(VENV)/.run-$(LOCK): requirements/$(LOCK).txt pyproject.toml | $(VENV)/bin/python
-	@if [ -f $(VENV)/.lock ] && [ "$$(cat $(VENV)/.lock)" != $(LOCK) ]; then $(PIP) uninstall --quiet -y onnxruntime onnxruntime-gpu; fi
+	@[ "$$(cat $(VENV)/.lock 2>/dev/null)" = $(LOCK) ] || $(PIP) uninstall --quiet -y onnxruntime onnxruntime-gpu 2>/dev/null
 	$(INSTALL) -r requirements/$(LOCK).txt
 	$(PIP) install --quiet --no-deps --editable .
 	@rm -f $(VENV)/.run-* && echo $(LOCK) > $(VENV)/.lock && touch $@

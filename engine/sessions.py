@@ -1,5 +1,7 @@
 """The only import of ONNX Runtime: sessions that prove on which device they run."""
 
+import contextlib
+import io
 import logging
 from collections.abc import Sequence
 from importlib import metadata
@@ -23,6 +25,8 @@ PROVIDERS: dict[str, str] = {
     "cpu": "CPUExecutionProvider",
 }
 _BY_PREFERENCE = ("cuda", "cpu")
+# What goes wrong is raised here as one sentence; its own log would say it twice, in red.
+ort.set_default_logger_severity(4)
 # ONNX Runtime's exceptions share no base class but Exception.
 _ORT_ERRORS = (
     ort_errors.EPFail,
@@ -105,7 +109,7 @@ def open_session(model: Model, device: Device = "auto", threads: int = 1) -> Onn
         if opened == PROVIDERS[name]:
             session = OnnxSession(native, name)
             _check(model, session)
-            logger.info("model %s runs on %s", model.card.name, name)
+            logger.info("model %s runs on %s%s", model.card.name, name, f" ({'; '.join(refusals)})" if refusals else "")
             return session
         refusals.append(f"asked for {name}, got {opened}")
     raise DeviceError(
@@ -122,11 +126,20 @@ def _open(path: Path, device: str, threads: int) -> Any:
     # A waiting pool must not spin: the cores belong to decoding and the other stages.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device != "cpu":
-        ort.preload_dlls()
+        _load_cuda_libraries()
     try:
         return ort.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
     except _ORT_ERRORS as error:
         raise ModelError(f"model {str(path)!r} cannot be opened on {device}: {_first_line(error)}") from error
+
+
+def _load_cuda_libraries() -> None:
+    """Those that pip installed; what is missing ONNX Runtime prints, and the opened session proves."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        ort.preload_dlls()
+    for line in filter(None, said.getvalue().splitlines()):
+        logger.debug("%s", line)
 
 
 def _check(model: Model, session: OnnxSession) -> None:
