@@ -71,6 +71,8 @@ def _pool(url: str, timeout_s: float) -> ConnectionPool:
         health_check_interval=0,
         protocol=2,
         decode_responses=True,
+        # Others may write into the stream, too: what they wrote must not end the relay.
+        encoding_errors="replace",
     )
     return ConnectionPool(**options)
 

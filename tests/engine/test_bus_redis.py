@@ -140,6 +140,12 @@ def test_a_replica_is_named_as_such(server: RedisServer, client: Any) -> None:
         RedisBus(server.url, "moodline").publish([event(1)])
 
 
+def test_what_others_write_into_the_stream_does_no_harm(server: RedisServer, client: Any) -> None:
+    client.xadd("moodline:events", {b"\xff": b"\xfe no text"})
+    RedisBus(server.url, "moodline").publish([event(1)])
+    assert client.xlen("moodline:events") == 2
+
+
 def test_a_key_of_another_kind_is_told(server: RedisServer, client: Any) -> None:
     client.set("moodline:events", "mine")
     with pytest.raises(BusError, match="Redis refuses: WRONGTYPE"):
