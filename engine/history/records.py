@@ -48,7 +48,10 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
-    """One track as it is known now. `state` is `active` or `ended`; `events` counts all it ever had."""
+    """One track as it is known now. `state` is `active` or `ended`; `events` counts all it ever had.
+
+    `first_seen` and `last_seen` are its first and, as far as events tell, its last sight, `duration_s` apart.
+    """
 
     track_uid: str
     run_id: str

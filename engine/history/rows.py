@@ -1,7 +1,7 @@
 """How events become rows and rows become events."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import jsontext
@@ -39,7 +39,11 @@ def event_of(row: Any) -> EmotionEvent:
 
 
 def track_rows(events: Iterable[EmotionEvent], stored_at: datetime) -> list[dict[str, Any]]:
-    """One row of table `tracks` for each track in `events`, as its last event leaves it."""
+    """One row of table `tracks` for each track in `events`, as its last event leaves it.
+
+    An `end` tells when it was decided on, not when the face was last seen: `last_seen` of an ended track is
+    right only once it has been set to `first_seen` plus `duration_s`.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for event in events:
         if event.track_uid is None:
@@ -62,7 +66,7 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
         "run_id": event.run_id,
         "source_id": event.source_id,
         "track_id": document["track_id"],
-        "first_seen": seen,
+        "first_seen": seen - timedelta(seconds=document["age_s"]),
         "last_seen": seen,
         "duration_s": document["age_s"],
         "label": shown.get("label"),

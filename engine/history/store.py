@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -72,6 +72,7 @@ class History:
         with self._database.write() as connection:
             connection.execute(insert(schema.events), rows)
             if tracks:
+                _place_last_sight(connection, tracks)
                 connection.execute(_UPSERT_TRACK, tracks)
 
     def events_after(self, row_id: int, limit: int) -> list[tuple[int, EmotionEvent]]:
@@ -168,6 +169,19 @@ class History:
         shown = rows[:limit]
         cursor = encode_cursor(kind, shown[-1].id) if len(rows) > limit else None
         return Page(tuple(item_of(row) for row in shown), cursor)
+
+
+def _place_last_sight(connection: Connection, tracks: Sequence[dict[str, Any]]) -> None:
+    """Set `last_seen` of the ended ones among `tracks`, counted from when the face was first seen."""
+    ended = [row for row in tracks if row["state"] == "ended"]
+    if not ended:
+        return
+    known = schema.tracks.c
+    query = select(known.track_uid, known.first_seen).where(known.track_uid.in_([row["track_uid"] for row in ended]))
+    first_seen: dict[str, datetime] = {row.track_uid: row.first_seen for row in connection.execute(query)}
+    for row in ended:
+        first = first_seen.get(row["track_uid"], row["first_seen"])
+        row["last_seen"] = first + timedelta(seconds=row["duration_s"])
 
 
 def _track_of(row: Any) -> TrackRecord:

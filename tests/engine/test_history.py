@@ -76,13 +76,25 @@ def test_a_track_is_what_its_events_say(history: History) -> None:
     track = history.track(uid)
     assert track is not None
     assert (track.source_id, track.track_id, track.run_id) == ("door", 1, RUN)
-    assert (track.first_seen, track.last_seen) == (START, START + timedelta(seconds=2))
+    began = START - timedelta(seconds=0.3)  # its first event came when it had been in sight for 0.3 s
+    assert (track.first_seen, track.last_seen) == (began, START + timedelta(seconds=2))
     assert (track.duration_s, track.label, track.confidence) == (2.3, "anger", 0.8)
     assert (track.state, track.events) == ("active", 3)
     history.append([event(4, "end", at=at(3), age_s=2.5, label="anger")])
     ended = history.track(uid)
     assert ended is not None
     assert (ended.state, ended.events, ended.label, ended.duration_s) == ("ended", 4, "anger", 2.5)
+    assert (ended.first_seen, ended.last_seen) == (began, began + timedelta(seconds=2.5))
+
+
+@pytest.mark.parametrize("batches", [[[0, 1]], [[0], [1]], [[1]]])
+def test_a_track_was_last_seen_before_its_end_was_decided_on(history: History, batches: list[list[int]]) -> None:
+    footage = [event(1, at=at(1), age_s=1.0), event(2, "end", at=at(3), age_s=2.0)]
+    for batch in batches:
+        history.append([footage[n] for n in batch])
+    [track] = history.tracks(TrackFilter(), limit=10).items
+    assert track.last_seen - track.first_seen == timedelta(seconds=track.duration_s) == timedelta(seconds=2)
+    assert track.first_seen == (START if batches[0][0] == 0 else START + timedelta(seconds=1))  # as far as is known
 
 
 def test_an_event_of_a_source_belongs_to_no_track(history: History) -> None:

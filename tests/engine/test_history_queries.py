@@ -65,7 +65,7 @@ def test_events_are_filtered_and_newest_first(history: History, wanted: EventFil
         (TrackFilter(source_id="door"), [3, 1]),
         (TrackFilter(label="sadness"), [3, 2]),
         (TrackFilter(start=START + timedelta(seconds=3)), [3, 2, 1]),  # track 1 was still there
-        (TrackFilter(start=START + timedelta(seconds=5), end=START + timedelta(seconds=20)), [2]),
+        (TrackFilter(start=START + timedelta(seconds=5), end=START + timedelta(seconds=19.8)), [2]),
         (TrackFilter(end=START + timedelta(seconds=1)), [1]),
         (TrackFilter(min_duration_s=1.0), [2, 1]),
     ],

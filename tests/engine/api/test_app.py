@@ -56,7 +56,7 @@ def test_captured_frames_of_a_source_are_the_sum_of_its_outcomes(client: Any) ->
 def test_a_track_and_its_history_are_found(client: Any) -> None:
     assert client.get(f"/api/v1/tracks/{UID}").json() == {
         "track_uid": UID, "run_id": "01KAXW3E8M0000000000000000", "source_id": "door", "track_id": 1,
-        "first_seen": "2026-11-22T10:00:00.000Z", "last_seen": "2026-11-22T10:00:04.000Z", "duration_s": 4.0,
+        "first_seen": "2026-11-22T09:59:59.800Z", "last_seen": "2026-11-22T10:00:03.800Z", "duration_s": 4.0,
         "label": "happiness", "confidence": 0.8, "state": "ended", "events": 2,
     }  # fmt: skip
     assert seqs(client.get(f"/api/v1/tracks/{UID}/history")) == [1, 2]
