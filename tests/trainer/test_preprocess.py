@@ -29,6 +29,13 @@ def test_a_mirrored_face_is_not_mirrored_back():
     assert np.linalg.det(matrix[:, :2]) > 0
 
 
+def test_the_engine_cuts_its_chips_by_the_same_rule():
+    serving = pytest.importorskip("engine.align")
+    points = turned(TEMPLATE, -35, 0.7, (8, 5)) + np.float32([[1, 0], [0, 2], [-1, 1], [0, 0], [2, -1]])
+    assert pytest.approx(TEMPLATE) == serving.TEMPLATE
+    assert similarity(points) == pytest.approx(serving.similarity(points), abs=1e-3)
+
+
 def test_points_in_one_spot_do_not_divide_by_zero():
     assert np.isfinite(similarity(np.ones((5, 2), np.float32))).all()
 
