@@ -66,5 +66,6 @@ class BusConfig:
 def open_bus(config: BusConfig) -> Bus:
     """The bus that `config` describes; it connects when it has something to send."""
     if config.url.startswith("memory://"):
-        return MemoryBus(config.maxlen)
+        # An event takes kilobytes here, and the history has them all.
+        return MemoryBus(min(config.maxlen, 1_000))
     return RedisBus(config.url, config.prefix, config.maxlen)

@@ -57,7 +57,7 @@ class MemoryBus:
 
     url = "memory://"
 
-    def __init__(self, maxlen: int = 100_000) -> None:
+    def __init__(self, maxlen: int = 1_000) -> None:
         self._events: deque[EmotionEvent] = deque(maxlen=maxlen)
         self._subscriptions: set[Subscription] = set()
         self._closed = False

@@ -131,3 +131,10 @@ def test_a_url_that_may_work_is_taken(url: str) -> None:
     config = BusConfig(url=url)
     assert url not in repr(config)
     open_bus(config).close()
+
+
+def test_the_embedded_bus_keeps_a_bounded_number_of_events():
+    """The history keeps them all; a hundred thousand would be half a gigabyte here."""
+    bus = open_bus(BusConfig(url="memory://"))
+    bus.publish([event(number + 1) for number in range(1_500)])
+    assert len(bus.recent()) == 1_000
