@@ -6,6 +6,7 @@ from fastapi_swagger import patch_fastapi
 
 from engine.api.auth import TokenGate
 from engine.api.config import ApiConfig
+from engine.api.gates import HeadAsGet, HostGate, SizeGate
 from engine.api.problems import answer_with_problems
 from engine.api.routes import api_routes
 from engine.history import History
@@ -39,6 +40,8 @@ def create_app(view: EngineView, history: History, config: ApiConfig, version: s
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        # A redirect would repeat the Host header, whatever it says.
+        redirect_slashes=False,
     )
     # Swagger UI from an installed package: FastAPI's own page would load it from elsewhere.
     patch_fastapi(app, redirect_from_root_to_docs=False)
@@ -46,9 +49,18 @@ def create_app(view: EngineView, history: History, config: ApiConfig, version: s
     app.include_router(api_routes(view, history))
     _add_probes(app, view)
     _add_pages(app, view)
+    _add_gates(app, config)
+    return app
+
+
+def _add_gates(app: FastAPI, config: ApiConfig) -> None:
+    """The last one added is the first that a request meets."""
+    app.add_middleware(HeadAsGet)
     if config.token is not None:
         app.add_middleware(TokenGate, token=config.token)
-    return app
+    app.add_middleware(SizeGate)
+    if config.token is None or config.allowed_hosts:
+        app.add_middleware(HostGate, names=(config.host, *config.allowed_hosts))
 
 
 def _add_probes(app: FastAPI, view: EngineView) -> None:

@@ -16,7 +16,7 @@ class TokenGate:
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
-        self._digest = _digest(token.encode())
+        self._digest = _digest(token.strip().encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._may_pass(Request(scope)):
@@ -31,8 +31,8 @@ class TokenGate:
 
     def _may_pass(self, request: Request) -> bool:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        # Headers are latin-1 on the wire; digests make the comparison independent of the length, too.
-        given = _digest(token.strip().encode("latin-1", "replace"))
+        # Headers arrive read as latin-1; digests make the comparison independent of the length, too.
+        given = _digest(token.encode("latin-1").strip())
         return compare_digest(given, self._digest) and scheme.lower() == "bearer"
 
 

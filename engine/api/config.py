@@ -11,12 +11,17 @@ from engine.fields import Port, Text, settings
 
 @settings
 class ApiConfig:
-    """Without a token the API answers this machine alone. Port 0 takes any free one."""
+    """Without a token the API answers this machine alone. Port 0 takes any free one.
+
+    Requests must name localhost, an IP address, `host`, or one of `allowed_hosts`; with a token and no
+    `allowed_hosts` any name will do.
+    """
 
     enabled: bool = True
     host: Text = "127.0.0.1"
     port: Port = 8080
     token: str | None = field(default=None, repr=False)
+    allowed_hosts: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

@@ -3,7 +3,7 @@
 import difflib
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -27,6 +27,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
+EventType = Literal["new", "emotion_changed", "update", "end", "status"]
 Cursor = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -85,7 +86,7 @@ class TrackQuery(PageQuery):
 class EventQuery(TrackQuery):
     """Which events."""
 
-    type: Name | None = None
+    type: EventType | None = None
     track_uid: Name | None = None
 
     def event_filter(self) -> EventFilter:

@@ -3,16 +3,25 @@
 import errno
 import logging
 import socket
+from functools import partial
 from threading import Event, Thread
 
 import uvicorn
 from fastapi import FastAPI
 
 from engine.api.config import ApiConfig
+from engine.api.protocol import ImpatientProtocol
 from engine.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
+REQUEST_S = 10.0
+"""How long a client may take to send its request."""
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+]
 _START_S = 10.0
 _STOP_S = 3
 _CONNECTIONS = 512
@@ -23,7 +32,7 @@ _ANY = ("0.0.0.0", "::")  # noqa: S104
 class ApiServer:
     """Serves `app`; leaves signals to whoever runs the process. One thread starts and stops it."""
 
-    def __init__(self, app: FastAPI, config: ApiConfig) -> None:
+    def __init__(self, app: FastAPI, config: ApiConfig, request_s: float = REQUEST_S) -> None:
         self._config = config
         self._server = _Server(
             uvicorn.Config(
@@ -33,6 +42,8 @@ class ApiServer:
                 lifespan="off",
                 ws="none",
                 loop="asyncio",
+                http=partial(ImpatientProtocol, request_s=request_s),  # type: ignore[arg-type]
+                headers=_HEADERS,
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=_CONNECTIONS,

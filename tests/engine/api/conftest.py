@@ -29,7 +29,7 @@ def view() -> FixedView:
 @pytest.fixture
 def client(view: FixedView, history: History) -> Iterator[TestClient]:
     app = create_app(view, history, ApiConfig(), "0.1.0")
-    with TestClient(app, raise_server_exceptions=False) as connected:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as connected:
         yield connected
 
 
@@ -37,5 +37,5 @@ def client(view: FixedView, history: History) -> Iterator[TestClient]:
 def guarded(view: FixedView, history: History) -> Iterator[TestClient]:
     """The same with a token."""
     app = create_app(view, history, ApiConfig(token="open-sesame"), "0.1.0")
-    with TestClient(app, raise_server_exceptions=False) as connected:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as connected:
         yield connected

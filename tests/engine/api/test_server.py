@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +13,31 @@ from engine.history import History
 from tests.support.run_status import FixedView
 
 
-def server(history: History, **config: Any) -> ApiServer:
+def server(history: History, request_s: float = 10.0, **config: Any) -> ApiServer:
     settings = ApiConfig(**config)
-    return ApiServer(create_app(FixedView(), history, settings, "0.1.0"), settings)
+    return ApiServer(create_app(FixedView(), history, settings, "0.1.0"), settings, request_s)
+
+
+@pytest.fixture
+def impatient(history: History) -> Iterator[ApiServer]:
+    """A server that waits a fifth of a second for a request."""
+    running = server(history, request_s=0.2, port=0)
+    running.start()
+    yield running
+    running.stop()
+
+
+def connect(running: ApiServer) -> socket.socket:
+    host, port = running.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Until the server closes."""
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
 
 
 @pytest.fixture
@@ -43,12 +66,84 @@ def test_a_server_on_a_free_port_answers_when_start_returns_and_leaves_no_thread
 def test_a_server_stops_although_a_client_holds_its_connection(history: History) -> None:
     running = server(history, port=0)
     running.start()
-    host, port = running.url.removeprefix("http://").split(":")
-    with httpx.Client() as idle, socket.create_connection((host, int(port))) as half_sent:
+    with httpx.Client() as idle, connect(running) as half_sent:
         assert idle.get(f"{running.url}/healthz", timeout=10).status_code == 200
         half_sent.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         running.stop()
     assert "api" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",  # connected, and nothing more
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-",
+        b"\r\n",
+    ],
+)
+def test_a_half_sent_request_is_given_up(impatient: ApiServer, sent: bytes) -> None:
+    with connect(impatient) as client:
+        client.sendall(sent)
+        assert read_all(client) == b""
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n",  # the next request on the same connection
+        b"\r\n",  # a sign of life, but none of a request
+    ],
+)
+def test_a_second_request_gets_no_more_time_than_the_first(impatient: ApiServer, rest: bytes) -> None:
+    with connect(impatient) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while b'{"status":"ok"}' not in answer:
+            answer += client.recv(65536)
+        began = time.monotonic()
+        client.sendall(rest)
+        assert read_all(client) == b""
+        assert time.monotonic() - began < 4  # uvicorn closes an idle connection after 5 s
+
+
+def test_a_body_that_never_ends_does_not_hold_the_connection(impatient: ApiServer) -> None:
+    with connect(impatient) as client:
+        client.sendall(b"POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        began = time.monotonic()
+        assert read_all(client).startswith(b"HTTP/1.1 405")
+        assert time.monotonic() - began < 4
+
+
+def test_whoever_sends_whole_requests_may_stay(history: History) -> None:
+    running = server(history, request_s=0.2, port=0)
+    running.start()
+    try:
+        with httpx.Client() as client:
+            opened = set()
+            until_s = time.monotonic() + 1.0
+            while time.monotonic() < until_s:
+                answer = client.get(f"{running.url}/healthz", timeout=10)
+                assert answer.status_code == 200
+                opened.add(answer.extensions["network_stream"].get_extra_info("client_addr"))
+        assert len(opened) == 1
+    finally:
+        running.stop()
+
+
+def test_no_answer_is_stored_guessed_at_or_framed(impatient: ApiServer) -> None:
+    for path in ("/healthz", "/docs", "/nowhere"):
+        answer = httpx.get(f"{impatient.url}{path}", timeout=10)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+
+
+def test_head_gets_no_body(impatient: ApiServer) -> None:
+    with connect(impatient) as client:
+        client.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head = read_all(client)
+    assert head.startswith(b"HTTP/1.1 200") and head.endswith(b"\r\n\r\n")
+    assert b"content-length: 15" in head
 
 
 def test_a_port_in_use_is_told_at_once(history: History, taken: int) -> None:

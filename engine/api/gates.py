@@ -1,0 +1,78 @@
+"""What a request passes before a route sees it: its host and its size. HEAD passes as GET."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from engine.api.problems import problem
+
+MAX_BODY_BYTES = 2**20
+
+
+class HostGate:
+    """Refuses requests that were sent to another name than ours.
+
+    A page from elsewhere may point its own name at this machine and then read what its browser can reach
+    (DNS rebinding); the name gives it away. It cannot do so with an IP address, which is therefore right.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+        self._app = app
+        self._names = frozenset(("localhost", *(name.lower() for name in names)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_ours(Headers(scope=scope).get("host", "")):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(400, "the Host header names another host; add the name to api.allowed_hosts if it is ours")
+        await refusal(scope, receive, send)
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        return name in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class SizeGate:
+    """Refuses a body whose stated length is above `MAX_BODY_BYTES` before any of it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _stated_bytes(Headers(scope=scope)) <= MAX_BODY_BYTES:
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", headers={"Connection": "close"})
+        await refusal(scope, receive, send)
+
+
+def _stated_bytes(headers: Headers) -> int:
+    digits = headers.get("content-length", "")
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else 0
+
+
+class HeadAsGet:
+    """Answers HEAD with what GET would say; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            # A new scope: by the old one the server knows that no body may follow.
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
