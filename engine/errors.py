@@ -7,6 +7,7 @@ MoodlineError                 what the command line prints as one line
 ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
 ├── HistoryError              the history database cannot be opened or written
 ├── BusError                  the bus does not take messages at present
+├── OutputError               a file of results cannot be written
 └── StageFailed               a stage raised; the run ends with its cause
 ChannelClosed                 nothing more can be put, or will ever come
 """
@@ -59,6 +60,10 @@ class HistoryError(MoodlineError):
 
 class BusError(MoodlineError):
     """The bus does not take messages at present; what was to be sent is still in the history."""
+
+
+class OutputError(MoodlineError):
+    """A file of results cannot be written, for example because the disk is full."""
 
 
 class StageFailed(MoodlineError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine import jsontext
-from engine.errors import Cause, SourceError
+from engine.errors import Cause, OutputError, SourceError
 from engine.events import Emotion
 from engine.items import EmotionEvent, FaceChip
 from engine.sources.av_writer import VideoWriter
@@ -34,7 +34,7 @@ class EventSink:
         for event in items:
             self.counts[event.type] += 1
             if self._lines:
-                self._lines.write(jsontext.dumps(event.document).decode() + "\n")
+                self._write(self._lines, event)
             if event.track_uid:
                 self._sum_up(event)
         return items
@@ -43,8 +43,13 @@ class EventSink:
         return ()
 
     def close(self) -> None:
-        if self._lines:
-            self._lines.flush()
+        """Nothing to free: the file belongs to whoever opened it."""
+
+    def _write(self, lines: IO[str], event: EmotionEvent) -> None:
+        try:
+            lines.write(jsontext.dumps(event.document).decode() + "\n")
+        except OSError as error:
+            raise OutputError(f"{lines.name}: cannot be written: {error.strerror or error}") from error
 
     def _sum_up(self, event: EmotionEvent) -> None:
         document = event.document
@@ -146,7 +151,7 @@ class Analyzer:
         """Write the annotated video. Frames past a damage in the file are missing in it too.
 
         Raises:
-            ConfigError: `path` cannot be written.
+            OutputError: `path` cannot be written.
         """
         reader = open_reader(self._source)
         writer: VideoWriter | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -18,7 +18,9 @@ from engine.sources.reader import open_reader
 from pipelines import logs
 from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
-from pipelines.run_cli import INTERRUPTED, check_run_id, find_config
+from pipelines.outputs import check_outputs, lines_into
+from pipelines.run_cli import check_run_id, find_config
+from pipelines.signals import INTERRUPTED, stop_on_signal
 
 T = TypeVar("T")
 
@@ -58,17 +60,19 @@ def analyze(
     if "://" in video or video.startswith(("webcam:", "demo:")):
         raise ConfigError(f"{redact(video)}: analyze takes a file; cameras are for `moodline run`")
     path = Path(video)
+    check_outputs(path, output, events_path)
     config = _configure(path, config_path, detector, every_s)
     total = _probe(config.sources[0])
     with ExitStack() as stack:
-        lines = stack.enter_context(_writable(events_path)) if events_path else None
+        lines = stack.enter_context(lines_into(events_path)) if events_path else None
         analyzer = Analyzer(config, run_id, lines, paced=speed == "1x")
-        signal.signal(signal.SIGINT, lambda *_: analyzer.stop())
+        stop_on_signal(analyzer.stop)
         result = _with_bar("analysing", total, analyzer.run)
-    if output and not result.interrupted:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _with_bar("drawing", result.frames, lambda progress: analyzer.draw(output, progress))
     _print_summary(path, result)
+    if output and not result.interrupted:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        _with_bar("drawing", result.frames, lambda progress: analyzer.draw(output, progress))
     return _exit_code(path, result)
 
 
@@ -94,13 +98,6 @@ def _probe(source: SourceConfig) -> int | None:
     count = reader.frame_count
     reader.close()
     return count
-
-
-def _writable(path: Path) -> IO[str]:
-    try:
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], None]], T]) -> T:

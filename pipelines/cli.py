@@ -7,7 +7,6 @@ import click
 
 from engine import __version__
 from engine.errors import ConfigError, ModelError, MoodlineError
-from engine.redact import redact
 from pipelines import logs
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -84,6 +83,6 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         for line in str(error).splitlines():
-            click.echo(f"moodline: {redact(line)}", err=True)
+            logs.say(f"moodline: {line}")
         code = WRONG if isinstance(error, ConfigError | ModelError) else FAILED
     sys.exit(code if isinstance(code, int) else 0)

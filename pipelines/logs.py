@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
+import click
 import structlog
 
 from engine.redact import redact
@@ -41,6 +43,12 @@ def quiet() -> None:
     for name in ("engine", "pipelines"):
         logger = logging.getLogger(name)
         logger.setLevel(logger.level if logger.level < logging.INFO else logging.WARNING)
+
+
+def say(text: str) -> None:
+    """Tell whoever watches standard error. That nobody does (`| head -1`, a full disk) must not end a run."""
+    with suppress(OSError):
+        click.echo(redact(text), err=True)
 
 
 def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

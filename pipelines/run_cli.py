@@ -5,21 +5,20 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from engine.api import port_is_free
 from engine.errors import ConfigError
 from engine.private_redis import private_redis
-from engine.redact import redact
+from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.service import Service
+from pipelines.signals import INTERRUPTED, stop_on_signal
 
-INTERRUPTED = 130
 FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
                    help="Stop by itself after this time.")  # fmt: skip
 
@@ -50,7 +49,7 @@ def run(config: Path, for_s: float | None, run_id: str | None) -> int:
     code = run_until_signal(service, for_s, lambda: _say_where(service))
     failures = service.failures()
     for line in failures:
-        click.echo(f"moodline: {redact(line)}", err=True)
+        logs.say(f"moodline: {line}")
     return finish(service, code or int(bool(failures)))
 
 
@@ -93,26 +92,18 @@ def check_run_id(run_id: str | None) -> str | None:
 
 def run_until_signal(service: Service, for_s: float | None, on_open: Callable[[], None]) -> int:
     """0 at the end or on SIGTERM, 130 on Ctrl-C; a second signal ends the process at once."""
-    received: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if received:
-            os._exit(128 + number)
-        received.append(number)
-        service.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+    first_signal = stop_on_signal(service.stop)
     service.run(for_s, on_open)
     _say_end(service)
-    return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+    return INTERRUPTED if first_signal() == signal.SIGINT else 0
 
 
 def finish(service: Service, code: int) -> int:
     """A thread blocked inside a decoder must not meet the interpreter's end: leave without one."""
     if service.abandoned():
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
         os._exit(code)
     return code
 
@@ -120,13 +111,13 @@ def finish(service: Service, code: int) -> int:
 def _say_where(service: Service) -> None:
     status = service.status()
     names = ", ".join(source.id for source in service.config.sources)
-    click.echo(f"moodline {status.version} · run {service.run_id} · sources {names}", err=True)
+    logs.say(f"moodline {status.version} · run {service.run_id} · sources {names}")
     for model in status.models:
-        click.echo(f"  {model.stage:<9} {model.name} on {model.device}", err=True)
-    click.echo(f"  history   {status.history.url}", err=True)
-    click.echo(f"  events    {status.bus.url}", err=True)
+        logs.say(f"  {model.stage:<9} {model.name} on {model.device}")
+    logs.say(f"  history   {status.history.url}")
+    logs.say(f"  events    {status.bus.url}")
     if service.api_url:
-        click.echo(f"  API       {service.api_url}/api/v1/status", err=True)
+        logs.say(f"  API       {service.api_url}/api/v1/status")
 
 
 def _say_end(service: Service) -> None:
@@ -136,13 +127,13 @@ def _say_end(service: Service) -> None:
     frames = sum(source.frames.captured for source in status.sources)
     left = f"{status.bus.pending} wait in the history for the next run" if status.bus.pending else "all sent"
     counts = f"{frames} frames, {sum(status.events.values())} events, {left}"
-    click.echo(f"moodline: stopped after {status.uptime_s:.1f} s: {counts}", err=True)
+    logs.say(f"moodline: stopped after {status.uptime_s:.1f} s: {counts}")
 
 
 def _say_demo(service: Service) -> None:
     _say_where(service)
     base = service.api_url
-    click.echo(
+    logs.say(
         f"""
 Look here (Ctrl-C ends the demo):
   faces and emotions   curl {base}/api/v1/tracks
@@ -150,8 +141,7 @@ Look here (Ctrl-C ends the demo):
   health of it all     curl {base}/api/v1/status
   metrics              curl {base}/metrics
   API documentation    {base}/docs
-{_redis_line(service.config.bus.url)}""",
-        err=True,
+{_redis_line(service.config.bus.url)}"""
     )
 
 

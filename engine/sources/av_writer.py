@@ -1,5 +1,7 @@
 """Writing video: H.264 in MP4 that plays everywhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -7,7 +9,7 @@ from types import TracebackType
 import av
 import numpy as np
 
-from engine.errors import ConfigError
+from engine.errors import OutputError
 from engine.items import Image
 
 
@@ -19,13 +21,14 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
-        """Raises `ConfigError` when the file cannot be written."""
-        try:
-            self._container = av.open(str(path), "w", options={"movflags": "+faststart"})
-        except (OSError, ValueError, av.error.FFmpegError) as error:
-            raise ConfigError(f"{path}: cannot be written as video; name a file such as seen.mp4") from error
+        """All methods raise `OutputError` when the file cannot be written."""
+        self._path = path
+        self._failed = False
         self._size = (width + width % 2, height + height % 2)
-        self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        with self._told():
+            # Plain paths only: `rtmp://host/x.mp4` is a file in a folder that does not exist.
+            self._container = av.open(f"file:{path.absolute()}", "w", options=_options(path))
+            self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "21", "preset": "veryfast"}
@@ -40,11 +43,27 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         self._last_pts = frame.pts = max(self._last_pts + 1, round(time_s * 90_000))
         frame.time_base = Fraction(1, 90_000)
-        self._container.mux(self._stream.encode(frame))
+        with self._told():
+            self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        try:
+            # FFmpeg crashes when it is given more after a failure.
+            if not self._failed:
+                with self._told():
+                    self._container.mux(self._stream.encode(None))
+        finally:
+            with self._told():
+                self._container.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._failed = True
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"{self._path}: cannot be written as video: {reason}") from error
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -53,3 +72,8 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _options(path: Path) -> dict[str, str]:
+    """The index of an MP4 goes to the front, so that it plays while it loads."""
+    return {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}

@@ -115,3 +115,23 @@ def test_one_person_on_a_real_clip_is_one_track(tmp_path):
     done = moodline("analyze", ASSETS / "video" / "pyfeat_single_face.mp4", "--events", tmp_path / "events")
     assert done.returncode == 0, done.stderr
     assert {event["track_id"] for event in events_of(tmp_path / "events") if event["track_id"]} == {1}
+
+
+@pytest.mark.parametrize("option", ["-o", "--events"])
+def test_the_analysed_file_itself_is_never_written(tmp_path, faces, option):
+    victim = tmp_path / "party.mp4"
+    victim.write_bytes(faces.read_bytes())
+    done = moodline("analyze", victim, option, victim)
+    assert done.returncode == 2
+    assert "is the file to be analysed" in done.stderr
+    assert victim.read_bytes() == faces.read_bytes()
+
+
+@pytest.mark.parametrize(("option", "name"), [("-o", "full.mp4"), ("--events", "full.jsonl")])
+def test_a_full_disk_is_said_in_words(tmp_path, faces, option, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    done = moodline("analyze", faces, option, tmp_path / name)
+    assert done.returncode == 1
+    assert f"{name}: cannot be written" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr

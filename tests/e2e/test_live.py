@@ -139,3 +139,13 @@ def test_a_second_signal_ends_it_at_once(tmp_path, camera_clip, server):
             program.wait_ready()
             program.process.send_signal(signal.SIGTERM)
             assert program.end(signal.SIGTERM) in (0, 143)
+
+
+def test_it_stops_within_five_seconds_while_redis_is_away(tmp_path, camera_clip):
+    with RedisServer(start=False) as away, RtspCamera(camera_clip) as door:
+        config = write(tmp_path, door.url(), door.url(), away.url)
+        with Running(tmp_path / "log", "run", config, cwd=tmp_path) as program:
+            program.wait_ready()
+            until(lambda: program.get("/api/v1/events?type=new")["items"], 40)
+            assert program.end(timeout_s=5) == 0, program.text()
+        assert "wait in the history" in program.text()

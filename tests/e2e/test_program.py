@@ -1,14 +1,17 @@
 """The command line: what it says, and with which exit code."""
 
 import json
+import os
 import shutil
 import socket
+import sqlite3
+import subprocess
 import urllib.request
 
 import pytest
 
 from engine.modelcard import SHIPPED
-from tests.support.program import Running, moodline
+from tests.support.program import Running, command, moodline
 from tests.support.redis_server import until
 
 CONFIG = """
@@ -160,3 +163,16 @@ def test_an_api_token_is_asked_for(tmp_path):
         assert program.get("/api/v1/status", expect=None) is None
         assert program.end() == 0
     assert "sesame-open" not in program.text()
+
+
+def test_nobody_reading_the_log_does_not_end_a_run(tmp_path):
+    config = tmp_path / "x.yaml"
+    config.write_text('name: x\nsources: [{id: a, uri: "demo:"}]\nhistory: {url: "sqlite:///x.db"}\napi: {port: 0}\n')
+    reading, writing = os.pipe()
+    os.close(reading)
+    arguments = command("run", config, "--for", "4")
+    done = subprocess.run(arguments, cwd=tmp_path, stdout=writing, stderr=writing, timeout=60, check=False)
+    os.close(writing)
+    assert done.returncode == 0
+    with sqlite3.connect(tmp_path / "x.db") as database:
+        assert database.execute("select count(*) from events where type = 'new'").fetchone()[0] > 0
