@@ -70,6 +70,7 @@ class EventBuilder:
                 "after": after.after() if after else None,
                 "quality": round(quality.score, 4) if quality else None,
                 "gated": list(quality.gated) if quality else [],
+                "aligned": quality.aligned if quality else None,
                 "model": self._model,
                 "latency_ms": self._latency_ms(seen.received_s),
             },

@@ -110,10 +110,14 @@ class TrackEnded:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How fit a chip is for classification, 0..1, and why it is not classified (empty: it is)."""
+    """How fit a chip is for classification, 0..1, and why it is not classified (empty: it is).
+
+    `aligned` is False for a plain box crop, where the detector gave no landmarks.
+    """
 
     score: float
     gated: tuple[str, ...] = ()
+    aligned: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

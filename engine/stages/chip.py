@@ -104,7 +104,7 @@ def judge(face: Detection, chip: Image, config: ChipConfig) -> Quality:
     if yaw is not None and yaw > config.max_yaw_deg:
         gated.append("profile")
     shares.append(_UNKNOWN_POSE if yaw is None else _share(90 - yaw, 90 - config.max_yaw_deg, 90))
-    return Quality(round(prod(shares) ** (1 / len(shares)), 4), tuple(gated))
+    return Quality(round(prod(shares) ** (1 / len(shares)), 4), tuple(gated), aligned=yaw is not None)
 
 
 def _share(value: float, limit: float, good: float) -> float:

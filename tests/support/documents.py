@@ -40,6 +40,7 @@ def event(
         "after": after,
         "quality": 0.77,
         "gated": [],
+        "aligned": True,
         "model": _MODEL,
         "latency_ms": 42,
     }

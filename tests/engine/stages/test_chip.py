@@ -193,3 +193,10 @@ def test_a_face_larger_than_its_picture_is_no_error(detection):
     picture = frame(np.full((4, 4, 3), 100, np.uint8))
     (chip,) = Chip(ChipConfig(size=48)).process([TrackedFrame(picture, (tracked(detection),))])
     assert chip.image.shape == (48, 48, 3)
+
+
+def test_a_chip_cut_without_landmarks_says_so_and_is_worth_less():
+    with_points, without = (judge(face(landmarks=points), texture(), ChipConfig()) for points in (TEMPLATE, None))
+    assert (with_points.aligned, without.aligned) == (True, False)
+    assert without.score < with_points.score
+    assert without.gated == ()
