@@ -11,6 +11,7 @@ from engine.api import ApiServer, create_app
 from engine.bus import open_bus
 from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
+from engine.errors import ConfigError, HistoryError
 from engine.history import History, Retention
 from engine.relay import Relay
 from engine.stages.capture import Capture
@@ -49,12 +50,11 @@ class Service:
         `on_open` is called once, when all is open and the first camera is about to be.
 
         Raises:
-            MoodlineError: a model, the history or the API's port cannot be opened, or a stage failed.
+            ConfigError: the history or the API's port cannot be opened.
+            MoodlineError: a model cannot be used, or a stage failed.
         """
         with ExitStack() as stack:
-            self._history.open()
-            stack.callback(self._history.close)
-            self._history.begin_run(self.run_id, self.config.name, self._started_at)
+            self._open_history(stack)
             stack.callback(self._bus.close)
             builder = Builder(self.config, self.run_id, self._publish, self._clock)
             machine = builder.build([("relay", self._relay), ("retention", self._retention)])
@@ -108,6 +108,14 @@ class Service:
             history=self._history.snapshot(),
             bus=self._relay.snapshot(),
         )
+
+    def _open_history(self, stack: ExitStack) -> None:
+        try:
+            self._history.open()
+            stack.callback(self._history.close)
+            self._history.begin_run(self.run_id, self.config.name, self._started_at)
+        except HistoryError as error:
+            raise ConfigError(f"history.url: {error}") from error
 
     def _open_api(self, stack: ExitStack) -> None:
         if not self.config.api.enabled:

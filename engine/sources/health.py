@@ -59,6 +59,7 @@ class Health:
         self._state = "connecting"
         self._cause: Cause | None = None
         self._detail = ""
+        self._causes: set[Cause | None] = set()
         self._size: tuple[int, int] | None = None
         self._reconnects = 0
         self._alive_s = self._online_s = 0.0
@@ -89,6 +90,7 @@ class Health:
                 self._online_s = now_s
             self._reconnects += self._state == "offline"
             self._state, self._cause, self._detail = "online", None, ""
+            self._causes.clear()
             return True
 
     def stalled(self, now_s: float, after_s: float) -> bool:
@@ -101,9 +103,10 @@ class Health:
             return True
 
     def lost(self, state: str, cause: Cause | None, detail: str) -> bool:
-        """The source is `offline` or `ended`, and why; whether the state is news."""
+        """The source is `offline` or `ended`, and why; whether that is news: each cause is, once per outage."""
         with self._lock:
-            news = self._state != state
+            news = self._state != state or cause not in self._causes
+            self._causes.add(cause)
             self._state, self._cause, self._detail = state, cause, detail
             return news
 

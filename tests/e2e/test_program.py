@@ -118,6 +118,18 @@ def test_a_port_in_use_is_named(tmp_path, faces):
     assert "is in use on 127.0.0.1" in done.stderr
 
 
+def test_a_history_that_cannot_be_opened_is_a_wrong_setting(tmp_path, faces):
+    (tmp_path / "text.db").write_text("this is no database\n" * 100)
+    config = tmp_path / "x.yaml"
+    text = CONFIG.format(clip=faces, model="emotion-fer", port=0)
+    config.write_text(text.replace("sqlite://", f"sqlite:///{tmp_path}/text.db"))
+    done = moodline("run", config)
+    assert done.returncode == 2
+    assert done.stderr.startswith("moodline: history.url: ")
+    assert "file is not a database" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_file_is_run_to_its_end_and_a_missing_one_fails_without_touching_it(tmp_path, faces):
     config = tmp_path / "x.yaml"
     text = CONFIG.format(clip=faces, model="emotion-fer", port=0)

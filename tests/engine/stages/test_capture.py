@@ -104,11 +104,17 @@ def _live(*script_of_sessions, **more):
 
 
 def test_an_outage_is_told_once_and_tried_again_after_growing_pauses():
-    rig = _live([IMAGE, GONE], REFUSED, REFUSED, REFUSED, [IMAGE, IMAGE, GONE]).run()
+    rig = _live([IMAGE, REFUSED], REFUSED, REFUSED, REFUSED, [IMAGE, IMAGE, REFUSED]).run()
     assert rig.outbox.states == ["connecting", "online", "offline", "online", "offline"]
-    assert [status.cause for status in rig.outbox.statuses if status.state == "offline"] == [Cause.TIMEOUT] * 2
+    assert [status.cause for status in rig.outbox.statuses if status.state == "offline"] == [Cause.REFUSED] * 2
     assert rig.clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert [frame.index for frame in rig.outbox.frames] == [0, 1, 2]
+
+
+def test_another_cause_within_an_outage_is_news_once():
+    rig = _live([IMAGE, ENDED], REFUSED, GONE, REFUSED, GONE, [IMAGE, ENDED], REFUSED).run()
+    told = [status.cause for status in rig.outbox.statuses if status.state == "offline"]
+    assert told == [Cause.ENDED, Cause.REFUSED, Cause.TIMEOUT, Cause.ENDED, Cause.REFUSED]
     assert rig.capture.snapshot().reconnects == 1
     assert rig.capture.failure is None
 
