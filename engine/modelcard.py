@@ -109,7 +109,7 @@ def load_model(path: Path) -> Model:
     """The model at `path` with its card, after checking that the file is the one the card describes.
 
     Raises:
-        ModelError: file or card missing, card unreadable, or hash different.
+        ModelError: file or card missing or unreadable, or hash different.
     """
     if not path.is_file():
         raise ModelError(f"model {str(path)!r} does not exist")
@@ -122,7 +122,10 @@ def load_model(path: Path) -> Model:
         card = ModelCard.from_json(beside.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise ModelError(f"model card {str(beside)!r}: {error}") from error
-    found = sha256_of(path)
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"model {str(path)!r} cannot be read: {error.strerror}") from error
     if found != card.sha256:
         raise ModelError(
             f"model {str(path)!r} is not the file its card describes: "
@@ -138,7 +141,7 @@ def search_path() -> tuple[Path, ...]:
 
 
 def user_folder() -> Path:
-    """Where `moodline models add` and `pull` put models: `$XDG_DATA_HOME/moodline/models`."""
+    """Where `moodline models add` puts models: `$XDG_DATA_HOME/moodline/models`."""
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(base) / "moodline" / "models"
 

@@ -56,7 +56,11 @@ class Session(Protocol):
     def output_shapes(self) -> tuple[tuple[int | None, ...], ...]: ...
 
     def run(self, batch: Floats) -> list[Floats]:
-        """All outputs for one float32 batch."""
+        """All outputs for one float32 batch.
+
+        Raises:
+            ModelError: the network refuses a batch of this shape, or its device fails.
+        """
 
 
 class OnnxSession:
@@ -81,7 +85,10 @@ class OnnxSession:
         return tuple(_fixed(output.shape) for output in self._native.get_outputs())
 
     def run(self, batch: Floats) -> list[Floats]:
-        outputs: list[Floats] = self._native.run(None, {self._input.name: batch})
+        try:
+            outputs: list[Floats] = self._native.run(None, {self._input.name: batch})
+        except _ORT_ERRORS as error:
+            raise ModelError(f"the network refuses input {batch.shape}: {_first_line(error)}") from error
         return outputs
 
 
@@ -148,12 +155,15 @@ def _check(model: Model, session: OnnxSession) -> None:
     where = f"model {str(model.path)!r}"
     if len(session.native.get_inputs()) != 1 or len(shape) != 4:
         raise ModelError(f"{where}: expected one input (N, C, H, W), the network has {shape}")
+    kind = session.native.get_inputs()[0].type
+    if kind != "tensor(float)":
+        raise ModelError(f"{where}: expected a float32 input, the network has {kind}; export it in float32")
     expected = (spec.channels, spec.height, spec.width)
     for axis, want, have in zip(("channels", "height", "width"), expected, shape[1:], strict=True):
         if have is not None and want is not None and want != have:
             raise ModelError(f"{where}: the card says input {axis} {want}, the network has {have}")
     if model.card.task == "emotion":
-        classes = session.output_shapes[0][-1]
+        classes = (session.output_shapes[0] or (None,))[-1]
         if classes is not None and classes != len(model.card.labels):
             raise ModelError(
                 f"{where}: the card has {len(model.card.labels)} labels, the network has {classes} outputs"
@@ -166,10 +176,7 @@ def warm_up(session: Session, batch: Floats) -> None:
     Raises:
         ModelError: when the network refuses a batch of this shape.
     """
-    try:
-        session.run(np.ascontiguousarray(batch))
-    except _ORT_ERRORS as error:
-        raise ModelError(f"the network refuses input {batch.shape}: {_first_line(error)}") from error
+    session.run(np.ascontiguousarray(batch))
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.detectors.base import Detector
+from engine.detectors.base import Detector, warm_up
 from engine.detectors.haar import Haar, cascade_path
 from engine.detectors.retinaface import RetinaFace
 from engine.detectors.scrfd import Scrfd
@@ -36,7 +36,7 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, Mo
 
     Raises:
         DeviceError: it does not run on the device asked for.
-        ModelError: the model is missing, altered, no face detector, or of an unknown layout.
+        ModelError: the model is missing, altered, no face detector, of an unknown layout, or gives something else.
     """
     if config.model == Haar.name:
         return _haar(config)
@@ -50,7 +50,10 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, Mo
         )
     session = open_session(model, config.device, config.threads or threads)
     snapshot = ModelSnapshot("detect", card.name, card.version, card.sha256, session.device)
-    return build(session, card, config), snapshot
+    detector = build(session, card, config)
+    # Most cameras' shape; that of another camera is warmed up with its first picture.
+    warm_up(detector, [(config.size, config.size * 9 // 16)])
+    return detector, snapshot
 
 
 def _haar(config: DetectConfig) -> tuple[Detector, ModelSnapshot]:

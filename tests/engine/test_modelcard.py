@@ -95,6 +95,13 @@ def test_a_card_that_is_no_json_object_is_refused(model: Path, text: str):
         load_model(model)
 
 
+def test_a_file_that_cannot_be_read_is_told_in_one_line(model: Path):
+    model.unlink()
+    model.symlink_to("/proc/self/mem")  # a regular file whose first byte nobody can read, not even root
+    with pytest.raises(ModelError, match=r"mood.onnx' cannot be read: Input/output error"):
+        load_model(model)
+
+
 def test_a_card_in_another_encoding_is_refused(model: Path):
     card_path(model).write_bytes(b'{"name": "\xff\xfe"}')
     with pytest.raises(ModelError, match=r"mood.json"):

@@ -110,6 +110,17 @@ def test_card_and_network_must_agree(model: Model, changes, message):
         open_session(Model(model.path, replace(model.card, **changes)), "cpu")
 
 
+def test_a_network_of_another_number_type_is_refused(tmp_path: Path):
+    path = networks.classifier(tmp_path / "mood.onnx", number=np.float64)
+    with pytest.raises(ModelError, match=r"expected a float32 input, the network has tensor\(double\)"):
+        open_session(Model(path, networks.emotion_card(path)), "cpu")
+
+
+def test_what_onnx_runtime_raises_while_running_is_a_model_error(model: Model):
+    with pytest.raises(ModelError, match=r"^the network refuses input \(1, 1, 9, 9\): [^\n]+$"):
+        open_session(model, "cpu").run(np.zeros((1, 1, 9, 9), np.float32))
+
+
 def test_warming_up_runs_once_and_tells_what_the_network_refuses(model: Model):
     session = open_session(model, "cpu")
     warm_up(session, np.zeros((2, 1, 8, 8), np.float32))

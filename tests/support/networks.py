@@ -26,9 +26,9 @@ def gray_spec(side: int) -> InputSpec:
     return InputSpec(side, side, "GRAY", 1 / 255, (0.5,), (0.5,))
 
 
-def classifier(path: Path, labels: int = 3, side: int = 8, batch: Dim = "n") -> Path:
+def classifier(path: Path, labels: int = 3, side: int = 8, batch: Dim = "n", number: type = np.float32) -> Path:
     """A linear layer from a gray `(side, side)` picture to `labels` logits."""
-    weights = np.random.default_rng(0).normal(size=(side * side, labels)).astype(np.float32)
+    weights = np.random.default_rng(0).normal(size=(side * side, labels)).astype(number)
     nodes = [
         helper.make_node("Flatten", ["picture"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
@@ -69,11 +69,13 @@ def _save(
     picture: list[Dim],
     outputs: dict[str, list[Dim]],
 ) -> Path:
+    double = any(array.dtype == np.float64 for array in weights.values())
+    number = TensorProto.DOUBLE if double else TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, picture)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [helper.make_tensor_value_info("picture", number, picture)],
+        [helper.make_tensor_value_info(name, number, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -39,6 +39,13 @@ def test_a_model_is_found_by_name_and_its_layout_picks_the_decoder(folder):
     warm_up(detector, [(64, 48), (1, 1)])
 
 
+def test_a_network_that_gives_something_else_is_refused_before_any_camera_opens(folder):
+    path = networks.retinaface(folder / "odd.onnx", priors=3)
+    networks.with_card(path, networks.detector_card(path))
+    with pytest.raises(ModelError, match=r"'odd' gave .* priors.*; its card names the wrong layout"):
+        build_detector(DetectConfig(model="odd", size=128))
+
+
 def test_a_classifier_is_no_detector(folder):
     path = networks.classifier(folder / "mood.onnx")
     networks.with_card(path, networks.emotion_card(path))
