@@ -39,7 +39,7 @@ class Service:
         self._bus = open_bus(config.bus)
         self._relay = Relay(self._history, self._bus, self._clock)
         self._retention = Retention(self._history, self._clock, config.history.retention_days)
-        self._publish = Publish(self._history, self._relay.notify)
+        self._publish = Publish(self._history, self._relay.notify, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
         self._stopped = False
         self._lock = Lock()
@@ -108,6 +108,11 @@ class Service:
             history=self._history.snapshot(),
             bus=self._relay.snapshot(),
         )
+
+    def _may_wait_for_history(self) -> bool:
+        """A live run outlasts a full disk; the end does not wait for it, and neither does a replay."""
+        machine = self._machine
+        return self.config.mode == "live" and machine is not None and machine.runner.state in ("starting", "running")
 
     def _open_history(self, stack: ExitStack) -> None:
         try:

@@ -4,7 +4,8 @@ import pytest
 
 from engine.errors import HistoryError
 from engine.history import History
-from engine.stages.publish import Publish
+from engine.stages.publish import RETRY_S, Publish
+from engine.testing import FakeClock
 from tests.support.documents import event, status
 
 
@@ -32,6 +33,44 @@ def test_what_could_not_be_stored_is_neither_told_nor_counted(history: History) 
     with pytest.raises(HistoryError):
         publish.process([event(1)])
     assert (told, publish.counts()) == ([], {})
+
+
+class Patience:
+    """Says that waiting is fine this many times; the history is opened when it was asked `opens_at` times."""
+
+    def __init__(self, history: History, times: int, opens_at: int = -1) -> None:
+        self._history = history
+        self._times = times
+        self._opens_at = opens_at
+        self.asked = 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        if self.asked == self._opens_at:
+            self._history.open()
+        return self.asked <= self._times
+
+
+def test_a_history_that_is_away_for_a_while_gets_everything_once(history: History) -> None:
+    told: list[int] = []
+    clock = FakeClock()
+    patience = Patience(history, times=99, opens_at=4)
+    publish = Publish(history, lambda: told.append(history.pending("bus")), clock, patience)
+    history.close()
+    publish.process([event(1), event(2, "update")])
+    assert (told, clock.waits, patience.asked) == ([2], [RETRY_S] * 3, 4)
+    assert publish.counts() == {"new": 1, "update": 1}
+
+
+def test_when_waiting_is_over_there_is_a_last_try(history: History) -> None:
+    clock = FakeClock()
+    history.close()
+    with pytest.raises(HistoryError):
+        Publish(history, lambda: None, clock, Patience(history, times=2)).process([event(1)])
+    assert clock.waits == [RETRY_S] * 2
+    late = Patience(history, times=2, opens_at=3)
+    Publish(history, lambda: None, clock, late).process([event(1)])
+    assert history.pending("bus") == 1
 
 
 def test_events_are_counted_by_type(history: History) -> None:
