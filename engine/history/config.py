@@ -1,8 +1,9 @@
 """Where the history lives and for how long."""
 
+import re
 from dataclasses import field
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from engine.fields import Positive, Text, field_validator, settings
@@ -20,9 +21,21 @@ class HistoryConfig:
     @classmethod
     def _known(cls, url: str) -> str:
         try:
-            backend = make_url(url).get_backend_name()
+            parsed = make_url(url)
         except (ArgumentError, ValueError) as error:
             raise ValueError("not a database URL; write sqlite:///FILE") from error
-        if backend != "sqlite":
-            raise ValueError(f"{backend} is not supported; write sqlite:///FILE")
+        if parsed.drivername != "sqlite":
+            raise ValueError(f"{parsed.drivername} is not supported; write sqlite:///FILE")
+        if parsed.host or parsed.username or parsed.port or "\x00" in url:
+            raise ValueError("a file has no host; write sqlite:///relative.db or sqlite:////absolute.db")
+        _check_options(parsed)
         return url
+
+
+def _check_options(url: URL) -> None:
+    """SQLAlchemy would ignore or stumble over anything else."""
+    for name, value in url.query.items():
+        if name != "timeout":
+            raise ValueError(f"unknown option {name}; known is timeout, in seconds")
+        if not isinstance(value, str) or not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", value):
+            raise ValueError("timeout must be one number of seconds")

@@ -237,13 +237,26 @@ def test_a_locked_database_is_an_error_of_one_line_and_later_works_again(tmp_pat
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql+psycopg://u:hunter2@db/moods", "postgresql is not supported; write sqlite:///FILE"),
+        ("postgresql+psycopg://u:hunter2@db/moods", r"postgresql\+psycopg is not supported; write sqlite:///FILE"),
         ("moodline.db", "not a database URL; write sqlite:///FILE"),
+        ("sqlite+aiosqlite:///moodline.db", r"sqlite\+aiosqlite is not supported"),
+        ("sqlite://moodline.db", "a file has no host; write sqlite:///relative.db"),  # two slashes
+        ("sqlite:///mood\x00line.db", "write sqlite:///relative.db"),
+        ("sqlite:///moodline.db?mode=ro", "unknown option mode; known is timeout"),
+        ("sqlite:///moodline.db?timeout=soon", "timeout must be one number of seconds"),
+        ("sqlite:///moodline.db?timeout=1&timeout=2", "timeout must be one number of seconds"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused_early(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         HistoryConfig(url=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///h.db", "sqlite:////tmp/h.db?timeout=0.5", "sqlite:///:memory:"]
+)
+def test_a_url_that_may_work_is_taken(url: str) -> None:
+    assert HistoryConfig(url=url).url == url
 
 
 def test_the_settings_do_not_show_the_url() -> None:
