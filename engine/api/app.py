@@ -65,7 +65,8 @@ def _add_gates(app: FastAPI, config: ApiConfig) -> None:
 
 def _add_probes(app: FastAPI, view: EngineView) -> None:
     @app.get("/healthz", summary="The process is alive")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
+        # Not in a thread: it answers while all threads wait for the database.
         return {"status": "ok"}
 
     @app.get("/readyz", summary="The run is ready; 503 until then")

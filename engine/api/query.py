@@ -86,6 +86,10 @@ class TrackQuery(PageQuery):
 class EventQuery(TrackQuery):
     """Which events."""
 
+    label: Label | None = Field(default=None, description="The emotion that the event says; of an end, the last.")
+    start: Moment | None = Field(default=None, alias="from", description="Captured at or after this time.")
+    end: Moment | None = Field(default=None, alias="to", description="Captured before this time.")
+    min_duration_s: Duration | None = Field(default=None, description="Of tracks that have lasted so long by now.")
     type: EventType | None = None
     track_uid: Name | None = None
 

@@ -10,6 +10,8 @@ import pytest
 from engine.api import ApiConfig, ApiServer, create_app, port_is_free
 from engine.errors import ConfigError
 from engine.history import History
+from engine.status import RunStatus
+from tests.support.redis_server import until
 from tests.support.run_status import FixedView
 
 
@@ -58,7 +60,7 @@ def test_a_server_on_a_free_port_answers_when_start_returns_and_leaves_no_thread
     finally:
         running.stop()
     running.stop()
-    assert set(threading.enumerate()) == before
+    until(lambda: set(threading.enumerate()) == before)  # the threads of the handlers end a moment later
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{running.url}/healthz", timeout=5)
 
@@ -144,6 +146,36 @@ def test_head_gets_no_body(impatient: ApiServer) -> None:
         head = read_all(client)
     assert head.startswith(b"HTTP/1.1 200") and head.endswith(b"\r\n\r\n")
     assert b"content-length: 15" in head
+
+
+def test_the_process_is_alive_while_all_threads_wait(history: History) -> None:
+    class Slow(FixedView):
+        released = threading.Event()
+        asked = threading.Semaphore(0)
+
+        def status(self) -> RunStatus:
+            self.asked.release()
+            self.released.wait(30)
+            return super().status()
+
+    settings = ApiConfig(port=0)
+    view = Slow()
+    running = ApiServer(create_app(view, history, settings, "0.1.0"), settings)
+    running.start()
+    waiting = [
+        threading.Thread(target=httpx.get, args=(f"{running.url}/api/v1/status",), kwargs={"timeout": 60})
+        for _ in range(40)
+    ]
+    try:
+        for thread in waiting:
+            thread.start()
+        assert all(view.asked.acquire(timeout=10) for _ in waiting)
+        assert httpx.get(f"{running.url}/healthz", timeout=10).status_code == 200
+    finally:
+        view.released.set()
+        for thread in waiting:
+            thread.join(30)
+        running.stop()
 
 
 def test_a_port_in_use_is_told_at_once(history: History, taken: int) -> None:
