@@ -11,7 +11,7 @@ class Parallel:
     """A detector that hands each picture of a batch to a thread of its own; results are the same.
 
     For a CPU, where one network spread over several cores gains little, and a batch nothing. Any thread may
-    call `detect`; `close` frees the threads.
+    call `detect`; the threads end with the object.
     """
 
     def __init__(self, detector: Detector, threads: int) -> None:
@@ -30,6 +30,3 @@ class Parallel:
         if len(images) == 1:
             return self._detector.detect(images)
         return list(self._pool.map(lambda image: self._detector.detect([image])[0], images))
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False)

@@ -12,7 +12,7 @@ _LAST_ROW = 2**63 - 1
 
 
 class BadCursor(ValueError):
-    """The cursor did not come from the previous page of the same query."""
+    """The cursor did not come from a page of the same kind of query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

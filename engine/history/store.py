@@ -108,7 +108,7 @@ class History:
         """A page of events, newest first unless told otherwise; `after` is the previous page's cursor.
 
         Raises:
-            BadCursor: `after` belongs to another query.
+            BadCursor: `after` belongs to another kind of query.
         """
         kind = "events+" if oldest_first else "events"
         return self._page(event_query(wanted), schema.events, kind, limit, after, event_of)
@@ -117,7 +117,7 @@ class History:
         """A page of tracks, the most recently begun first; `after` is the previous page's cursor.
 
         Raises:
-            BadCursor: `after` belongs to another query.
+            BadCursor: `after` belongs to another kind of query.
         """
         return self._page(track_query(wanted), schema.tracks, "tracks", limit, after, _track_of)
 

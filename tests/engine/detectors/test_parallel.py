@@ -1,5 +1,6 @@
 """Side by side, with the same results in the same order."""
 
+import gc
 import threading
 
 import numpy as np
@@ -30,7 +31,18 @@ def test_pictures_are_looked_at_at_the_same_time_and_come_back_in_order():
     detector = Parallel(Meeting(3), threads=3)
     found = detector.detect([picture(5), picture(3), picture(7)])
     assert [faces[0].box[2] for faces in found] == [5, 3, 7]
-    detector.close()
+
+
+def test_the_threads_end_with_the_object():
+    detector = Parallel(Meeting(2), threads=2)
+    detector.detect([picture(1), picture(2)])
+    pool = [thread for thread in threading.enumerate() if thread.name.startswith("detect-pool")]
+    assert len(pool) >= 2
+    del detector
+    gc.collect()
+    for thread in pool:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_what_one_picture_raises_is_raised():
@@ -41,4 +53,3 @@ def test_what_one_picture_raises_is_raised():
     detector = Parallel(Broken(1), threads=2)
     with pytest.raises(ZeroDivisionError):
         detector.detect([picture(1), picture(2)])
-    detector.close()
