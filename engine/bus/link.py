@@ -1,5 +1,6 @@
 """A Redis client that answers within about a second, and what its errors mean."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,8 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.RedisError, "Redis failed"),
     (OSError, "Redis cannot be reached"),
 )
+# redis-py repeats the command, which holds a part of the event.
+_COMMAND = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ")
 _SELF_EVIDENT = (
     exceptions.AuthenticationError,
     exceptions.BusyLoadingError,
@@ -106,7 +109,7 @@ def one_sentence(url: str) -> Iterator[None]:
 
 def _meaning(error: Exception) -> str:
     sentence = next(text for kind, text in _MEANINGS if isinstance(error, kind))
-    detail = (str(error).splitlines() or [""])[0][:200]
+    detail = _COMMAND.sub("", (str(error).splitlines() or [""])[0])[:200]
     if isinstance(error, _SELF_EVIDENT) or not detail:
         return sentence
     return f"{sentence}: {redact(detail)}"

@@ -146,6 +146,13 @@ def test_what_others_write_into_the_stream_does_no_harm(server: RedisServer, cli
     assert client.xlen("moodline:events") == 2
 
 
+def test_what_redis_refuses_is_told_without_the_event(server: RedisServer, client: Any) -> None:
+    client.execute_command("ACL SETUSER", "writer", "on", ">p", "~*", "&*", "+@all", "-xadd")
+    bus = RedisBus(server.url.replace("unix://", "unix://writer:p@"), "moodline")
+    with pytest.raises(BusError, match=r"check its ACL: this user has no permissions to run the 'xadd' command$"):
+        bus.publish([event(1)])
+
+
 def test_a_key_of_another_kind_is_told(server: RedisServer, client: Any) -> None:
     client.set("moodline:events", "mine")
     with pytest.raises(BusError, match="Redis refuses: WRONGTYPE"):
