@@ -57,6 +57,13 @@ class Ledger:
             self._in_flight[source_id] -= 1
             self._outcomes[source_id][outcome] += 1
 
+    def fail_in_flight(self) -> None:
+        """Settle as failed whatever is on the way: the run has ended without it."""
+        with self._lock:
+            for source_id, count in self._in_flight.items():
+                self._outcomes[source_id][Outcome.FAILED] += count
+                self._in_flight[source_id] = 0
+
     def snapshot(self) -> dict[str, FrameCounts]:
         with self._lock:
             return {

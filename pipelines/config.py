@@ -91,6 +91,8 @@ def parse(text: str) -> PipelineConfig:
         raise ConfigError(f"{where}{error.problem or 'not YAML'}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:  # what PyYAML lets through: dates, tags, depth
+        raise ConfigError(f"not YAML that makes sense here: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError("expected keys such as name: and sources:, found " + type(raw).__name__)
     problems: list[str] = []
@@ -113,6 +115,8 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
             seen.add(key.value)

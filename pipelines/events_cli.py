@@ -78,14 +78,20 @@ def _say(trouble: str) -> None:
 
 def _line(entry: Entry) -> str:
     """One event for people: when, where, who, what; and the entry's id to go on from."""
-    event: dict[str, Any] = jsontext.loads(entry.payload)
+    try:
+        text = f"{_told(jsontext.loads(entry.payload))} [{entry.stream_id}]"
+    except (ValueError, LookupError, TypeError, AttributeError):  # something else writes into this stream
+        text = f"? not an event of moodline [{entry.stream_id}]"
+    # A camera's own words must not steer the terminal.
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _told(event: dict[str, Any]) -> str:
     if event.get("type") == "status":
         happened = " ".join(filter(None, (event["state"], event["cause"], event["detail"])))
     else:
         happened = f"#{event['track_id']} {_emotion(event['before'])} -> {_emotion(event['after'])}"
-    text = f"{event['captured_at']} {event['source_id']} {event['type']} {happened} [{entry.stream_id}]"
-    # A camera's own words must not steer the terminal.
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return f"{event['captured_at']} {event['source_id']} {event['type']} {happened}"
 
 
 def _emotion(emotion: dict[str, Any] | None) -> str:

@@ -67,6 +67,8 @@ class Service:
             try:
                 machine.runner.run(for_s)
             finally:
+                if machine.runner.state == "failed":
+                    machine.ledger.fail_in_flight()
                 self.last = self.status()
 
     def stop(self) -> None:

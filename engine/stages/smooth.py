@@ -29,7 +29,7 @@ class SmoothConfig:
     half_life_s: Seconds = 0.6
     """After this time an old reading weighs half as much as a new one; 0 takes each as it comes."""
     min_dwell_s: Seconds = 0.5
-    """A new emotion must lead without a break for this long before it counts."""
+    """A new emotion must lead without a break for this long, and three readings, before it counts."""
     min_confidence: Unit = 0.45
     """A new emotion must reach this smoothed score. A label is given up, for none, at half of it."""
     margin: Unit = 0.05
@@ -48,8 +48,8 @@ class TrackState:
 
     The filter is an exponential moving average whose weight follows elapsed time:
     `s <- s + (1 - 2^(-dt / half_life)) * (reading - s)`. A challenger becomes the label once it has led
-    by `margin`, at `min_confidence` or more, over `min_dwell_s` without a break. No label at all is a
-    challenger too: it leads while the present label has fallen below half of `min_confidence`.
+    by `margin`, at `min_confidence` or more, over `min_dwell_s` and three readings without a break. No label
+    at all is a challenger too: it leads while the present label has fallen below half of `min_confidence`.
     """
 
     def __init__(self, config: SmoothConfig, time_s: float) -> None:
@@ -60,7 +60,7 @@ class TrackState:
         self._label: int | None = None
         self._label_since_s = time_s
         self._challenger: int | None = None
-        self._challenger_since_s = time_s
+        self._evidence_s = 0.0
 
     def read(self, scores: EmotionScores, time_s: float) -> Emotion | None:
         """Take one reading; returns the emotion left behind when the label changes, else None.
@@ -68,6 +68,8 @@ class TrackState:
         The first decision leaves behind an emotion whose label is None.
         """
         gap_s = time_s - self._read_s
+        # A face nobody could read for a while gives no evidence: a pause counts for half the dwell at most.
+        self._evidence_s += min(gap_s, self._config.min_dwell_s / 2)
         if self._scores is None:
             self._labels, self._scores = scores.labels, scores.values.copy()
         else:
@@ -80,8 +82,8 @@ class TrackState:
     def _decide(self, time_s: float) -> Emotion | None:
         challenger = self._leader()
         if challenger != self._challenger:
-            self._challenger, self._challenger_since_s = challenger, time_s
-        if challenger == self._label or time_s - self._challenger_since_s < self._config.min_dwell_s - _EPSILON_S:
+            self._challenger, self._evidence_s = challenger, 0.0
+        if challenger == self._label or self._evidence_s < self._config.min_dwell_s - _EPSILON_S:
             return None
         left = self.emotion(time_s)
         self._label, self._label_since_s = challenger, time_s

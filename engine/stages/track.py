@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from norfair import Detection as NorfairDetection
-from norfair import OptimizedKalmanFilterFactory, Tracker, distances
+from norfair import OptimizedKalmanFilterFactory, Tracker
 from numpy.typing import NDArray
 
 from engine import ids
@@ -29,7 +29,7 @@ class TrackConfig:
     """A track ends this long after its last sight."""
     confirm_s: Seconds = 0.3
     """A face must have been seen over this time before it becomes a track."""
-    max_distance: Positive = 0.9
+    max_distance: Positive = 1.0
     """How far a face may jump between detections, in face sizes, and still be the same."""
 
 
@@ -59,23 +59,40 @@ def _centre_and_size(boxes: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[
     return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt(sides.prod(axis=1))
 
 
-def _scalar_distance(detection: Any, tracked: Any) -> float:
-    return float(face_distance(detection.points, tracked.estimate)[0, 0])
+def nearest_distance(candidates: Sequence[Any], objects: Sequence[Any]) -> NDArray[np.float32]:
+    """`face_distance` to where a track should be by now or to where it was seen last, whichever is nearer.
+
+    After a jerk the estimate overshoots; a head that stops or turns back is near its last sight.
+    """
+    seen = np.array([item.points for item in candidates])
+    due = face_distance(seen, np.array([item.estimate for item in objects]))
+    last = face_distance(seen, np.array([item.last_detection.points for item in objects]))
+    return np.minimum(due, last).astype(np.float32)
+
+
+class Nearest:
+    """`nearest_distance` the way Norfair asks for it: 2.2 and later for all pairs at once, 2.1 for each."""
+
+    def get_distances(self, objects: Sequence[Any], candidates: Sequence[Any] | None) -> NDArray[np.float32]:
+        if not objects or not candidates:
+            return np.full((len(candidates or ()), len(objects)), np.inf, np.float32)
+        return nearest_distance(candidates, objects)
+
+    def __call__(self, candidate: Any, tracked: Any) -> float:
+        return float(nearest_distance([candidate], [tracked])[0, 0])
 
 
 def _new_norfair(config: TrackConfig) -> Any:
-    vectorised = getattr(distances, "VectorizedDistance", None)
     tracker = Tracker(
-        "iou" if vectorised else _scalar_distance,
+        "iou",
         distance_threshold=config.max_distance,
         hit_counter_max=_NO_END,
         initialization_delay=0,
         filter_factory=OptimizedKalmanFilterFactory(),
         past_detections_length=0,
     )
-    # Norfair 2.1 knows no vectorised distances; later ones take their own only after construction.
-    if vectorised:
-        tracker.distance_function = vectorised(face_distance)
+    # Norfair takes a distance over all pairs at once only after construction.
+    tracker.distance_function = Nearest()
     return tracker
 
 

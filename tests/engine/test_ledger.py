@@ -57,3 +57,13 @@ def test_it_holds_while_threads_count_and_look():
     watcher.join(timeout=30)
     assert not wrong
     assert {name: counts.captured for name, counts in ledger.snapshot().items()} == {"a": 4000, "b": 2000}
+
+
+def test_what_a_failed_run_leaves_behind_is_counted_as_failed():
+    ledger = Ledger()
+    for _ in range(3):
+        ledger.enter("door")
+    ledger.settle("door", Outcome.INFERRED)
+    ledger.fail_in_flight()
+    counts = ledger.snapshot()["door"]
+    assert (counts.in_flight, counts.captured, counts.outcomes[Outcome.FAILED]) == (0, 3, 2)

@@ -68,6 +68,10 @@ def test_every_shipped_configuration_is_right(path, monkeypatch):
         ("name: a\nname: b\n", ["line 2, column 1: key 'name' is given twice"]),
         ("name: &n a\nsources: *n\n", ["line 2, column 10: aliases are not supported"]),
         ("name: !!python/object:os.system x\n", ["line 1, column 7: could not determine a constructor"]),
+        ("? [a, b]\n: 1\n", ["line 1, column 3: a key must be plain text"]),
+        ("name: 2026-02-30\n", ["not YAML that makes sense here: day is out of range"]),
+        ("name: !!int foo\n", ["not YAML that makes sense here: "]),
+        ("[" * 5000, ["not YAML that makes sense here: "]),
         # a source that no camera speaks
         (GOOD.replace("rtsp://10.0.0.7/live", "concat:a|b"), ["sources[0]"]),
         # open to the network without a token

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from engine.bus import RedisBus
+from engine.bus.reader import Entry
 from engine.errors import ConfigError
+from pipelines import events_cli
 from pipelines.events_cli import events
 from tests.support.documents import event, status
 from tests.support.redis_server import RedisServer, until
@@ -122,3 +124,9 @@ def test_wrong_settings_are_one_line_without_the_password(arguments: list[str]) 
 @pytest.mark.parametrize("arguments", [["--since", "yesterday"], ["--since", "5-0", "--from-start"], ["--what"]])
 def test_wrong_arguments_are_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(events, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("payload", ["not json", "{}", "[]", "null", '{"type": "new", "track_id": 1}'])
+def test_what_others_write_into_the_stream_is_one_harmless_line(payload: str) -> None:
+    line = events_cli._line(Entry("5-0", "?", "?", payload))
+    assert line == "? not an event of moodline [5-0]"

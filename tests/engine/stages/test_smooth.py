@@ -130,6 +130,14 @@ def test_a_label_that_has_lost_its_evidence_is_given_up_for_none_and_can_come_ba
     assert lost["after"]["confidence"] == pytest.approx(0.43, abs=0.05)
 
 
+def test_a_pause_is_no_evidence():
+    """Two readings far apart say less than the dwell asks for."""
+    stage = smooth(half_life_s=0)
+    found = documents(stage, [reading(0.0, "neutral"), reading(10.0, "neutral")])
+    assert changes(found) == []
+    assert changes(documents(stage, [reading(10.3, "neutral")])) == [(None, "neutral")]
+
+
 def test_every_event_tells_how_long_the_label_held():
     stage = smooth(half_life_s=0, min_dwell_s=0.5)
     found = feed(stage, 10, lambda t: "end" if t > 4 else "neutral" if t < 2 else "happiness")

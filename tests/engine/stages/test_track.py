@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from norfair import distances
 
 from engine.errors import Cause
 from engine.items import Detection, Frame, SourceStatus, TrackEnded
 from engine.stages.detect import DetectedFrame
-from engine.stages.track import SourceTracker, Track, TrackConfig, TrackedFrame, face_distance
+from engine.stages.track import Nearest, SourceTracker, Track, TrackConfig, TrackedFrame, face_distance
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -128,16 +127,36 @@ def test_the_file_s_end_gives_up_every_track():
     assert [item.key.track_id for item in stage.flush()] == [1, 2]
 
 
-def test_norfair_without_vectorised_distances_gives_the_same_tracks(monkeypatch):
-    """Norfair 2.1, which plain pip resolves to, has none."""
+def test_a_head_that_turns_back_keeps_its_track():
+    """The filter's estimate overshoots; the last sight does not."""
+    tracker = SourceTracker("door", "run", TrackConfig())
 
-    def positions():
-        tracker = SourceTracker("door", "run", TrackConfig())
-        return run(tracker, 15, 3, lambda t: [face(60 + 100 * t, y=60), face(460 - 100 * t, y=90)])[1]
+    def there_and_back(t):
+        return [face(60 + 250 * min(t, 1.0) - 250 * max(t - 1.0, 0.0), side=40)]
 
-    vectorised = positions()
-    monkeypatch.delattr(distances, "VectorizedDistance")
-    assert positions() == vectorised
+    _, ids = run(tracker, 10, 2, there_and_back)
+    assert {number for _, present in ids for number in present} == {1}
+
+
+def test_all_pairs_at_once_and_each_alone_give_the_same_distances():
+    """Norfair 2.2 and later ask for the first, 2.1 for the second."""
+
+    class Candidate:
+        def __init__(self, *box):
+            self.points = np.array(box, float).reshape(2, 2)
+
+    class Tracked:
+        def __init__(self, due, last):
+            self.estimate, self.last_detection = np.array(due, float).reshape(2, 2), Candidate(*last)
+
+    candidates = [Candidate(0, 0, 10, 10), Candidate(50, 0, 60, 12)]
+    objects = [Tracked((4, 0, 14, 10), (1, 0, 11, 10)), Tracked((50, 1, 60, 12), (80, 0, 90, 10))]
+    matrix = Nearest().get_distances(objects, candidates)
+    assert matrix.shape == (2, 2)
+    for row, candidate in zip(matrix, candidates, strict=True):
+        assert row.tolist() == pytest.approx([Nearest()(candidate, tracked) for tracked in objects])
+    assert matrix[0, 0] == pytest.approx(0.1)
+    assert Nearest().get_distances([], candidates).shape == (2, 0)
 
 
 corners = st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0, 1e4), st.floats(0, 1e4))
