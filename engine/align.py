@@ -1,6 +1,6 @@
 """Cutting faces out: five-point alignment to the standard template, and square crops without landmarks."""
 
-from math import ceil, floor
+from math import ceil, floor, log2
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ def align(image: Image, landmarks: Floats, size: int = TEMPLATE_SIZE) -> Image:
     many would flicker.
     """
     matrix = similarity(landmarks, size)
-    step = floor(1 / max(float(np.hypot(*matrix[:, 0])), 1e-6))
+    step = 2 ** floor(log2(max(1 / max(float(np.hypot(*matrix[:, 0])), 1e-6), 1)))
     if step >= 2:
         image, matrix = _shrunk(image, matrix, size, step)
     return warp(image, matrix, size)
@@ -68,7 +68,7 @@ def warp(image: Image, matrix: Matrix, size: int) -> Image:
 
 
 def _shrunk(image: Image, matrix: Matrix, size: int, step: int) -> tuple[Image, Matrix]:
-    """The region the chip will show, averaged down by `step`, and the matrix that belongs to it."""
+    """The region the chip will show, averaged down by `step`, a power of two, and the matrix that belongs to it."""
     inverse = cv2.invertAffineTransform(matrix)
     corners = inverse @ np.array([[0, size, size, 0], [0, 0, size, size], [1, 1, 1, 1]], np.float64)
     height, width = image.shape[:2]
@@ -76,8 +76,9 @@ def _shrunk(image: Image, matrix: Matrix, size: int, step: int) -> tuple[Image, 
     top, bottom = _span(corners[1], step, height)
     if right - left < step or bottom - top < step:
         return image, matrix
-    region = image[top:bottom, left:right]
-    small = cv2.resize(region, ((right - left) // step, (bottom - top) // step), interpolation=cv2.INTER_AREA)
+    small = image[top:bottom, left:right]
+    for _ in range(step.bit_length() - 1):  # halving is OpenCV's fast path, four times as fast as one go
+        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
     # The centre of pixel 0 of the small picture is at (step - 1) / 2 in the region.
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ np.array([left + (step - 1) / 2, top + (step - 1) / 2])

@@ -80,10 +80,13 @@ def to_tensor(images: Sequence[Image], spec: InputSpec) -> Floats:
         for plane, channel, mean, std in zip(
             row, _channels(fit(image, width, height), spec.colour), spec.mean, spec.std, strict=True
         ):
-            # One pass per plane, straight into its place in the batch.
-            np.multiply(channel, np.float32(spec.scale / std), out=plane)
-            if mean:
-                np.subtract(plane, np.float32(mean / std), out=plane)
+            # Straight into its place in the batch, and in one pass where there is nothing to scale.
+            factor, shift = np.float32(spec.scale / std), np.float32(mean / std)
+            if factor == 1:
+                np.subtract(channel, shift, out=plane)
+            else:
+                np.multiply(channel, factor, out=plane)
+                np.subtract(plane, shift, out=plane)
     return batch
 
 
