@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from pathlib import Path
@@ -146,8 +146,10 @@ def user_folder() -> Path:
     return Path(base) / "moodline" / "models"
 
 
-def find_model(name: str) -> Model:
+def find_model(name: str, task: Task | None = None, built_in: Sequence[str] = ()) -> Model:
     """The model called `name` on the search path, or at the path `name` when it ends in `.onnx`.
+
+    `task` and `built_in` only help to suggest: models of that task, and names that need no file.
 
     Raises:
         ModelError: when there is none (naming the nearest), or `load_model` refuses it.
@@ -157,10 +159,17 @@ def find_model(name: str) -> Model:
     for folder in search_path():
         if (folder / f"{name}.onnx").is_file():
             return load_model(folder / f"{name}.onnx")
-    names = sorted({path.stem for path in installed()})
+    names = sorted({*built_in, *(path.stem for path in installed() if task in (None, _task_of(path)))})
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(names) or 'none'}"
     raise ModelError(f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)")
+
+
+def _task_of(path: Path) -> str | None:
+    try:
+        return ModelCard.from_json(card_path(path).read_text(encoding="utf-8")).task
+    except (OSError, ValueError):
+        return None
 
 
 def installed() -> Iterator[Path]:

@@ -109,7 +109,7 @@ class Builder:
 
     def _open_classifier(self) -> EmotionClassifier:
         config = self._config.stages.classify
-        model = find_model(config.model)
+        model = find_model(config.model, "emotion")
         session = open_session(model, config.device, _threads(config.threads, 2))
         return EmotionClassifier(session, model.card, config.max_batch)
 

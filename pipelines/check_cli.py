@@ -7,7 +7,7 @@ import click
 
 from engine.detectors.haar import Haar
 from engine.errors import ConfigError, ModelError
-from engine.modelcard import find_model
+from engine.modelcard import Task, find_model
 from engine.redact import redact
 from pipelines.config import PipelineConfig, json_schema, load
 
@@ -39,12 +39,15 @@ def check(config: Path | None, schema: bool) -> int:
 
 
 def _model_problems(config: PipelineConfig) -> list[str]:
-    named = {"detect": config.stages.detect.model, "classify": config.stages.classify.model}
     problems = []
-    for stage, name in named.items():
+    tries: tuple[tuple[str, str, Task, list[str]], ...] = (
+        ("detect", config.stages.detect.model, "face-detection", [Haar.name]),
+        ("classify", config.stages.classify.model, "emotion", []),
+    )
+    for stage, name, task, built_in in tries:
         try:
-            if name != Haar.name:
-                find_model(name)
+            if name not in built_in:
+                find_model(name, task, built_in)
         except ModelError as error:
             problems.append(f"stages.{stage}.model: {error}")
     return problems

@@ -40,7 +40,7 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, Mo
     """
     if config.model == Haar.name:
         return _haar(config)
-    model = find_model(config.model)
+    model = find_model(config.model, "face-detection", [Haar.name])
     card = model.card
     build = LAYOUTS.get(card.layout)
     if card.task != "face-detection" or build is None:

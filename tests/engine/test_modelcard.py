@@ -144,5 +144,12 @@ def test_an_unknown_name_gets_the_nearest(folders: tuple[Path, Path]):
 
 def test_an_unknown_name_like_no_other_gets_all(folders: tuple[Path, Path]):
     networks.classifier(folders[0] / "mood.onnx")
-    with pytest.raises(ModelError, match=r"'xyzxyz' is not installed; installed: .*mood"):
+    with pytest.raises(ModelError, match=r"'xyzxyz' is not installed; there is .*mood"):
         find_model("xyzxyz")
+
+
+def test_a_missing_detector_is_not_told_to_be_an_emotion_model():
+    with pytest.raises(ModelError) as caught:
+        find_model("retina", "face-detection", ["haar"])
+    assert "there is haar " in str(caught.value)
+    assert "emotion-fer" not in str(caught.value)
