@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 import pytest
-import redis
 
 from engine.bus import Bus, RedisBus
 from engine.bus.reader import NEWEST, OLDEST, Entry, follow
@@ -13,18 +12,6 @@ from tests.support.documents import event
 from tests.support.redis_server import RedisServer, until
 
 CANARY = "hunter2-S3cr3t"
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RedisServer) -> Iterator[Any]:
-    with redis.Redis.from_url(server.url, decode_responses=True) as connected:
-        yield connected
 
 
 class Follower:

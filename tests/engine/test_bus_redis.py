@@ -1,5 +1,4 @@
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,18 +13,6 @@ from tests.support.documents import event, status
 from tests.support.redis_server import RedisServer, until
 
 CANARY = "hunter2-S3cr3t"
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RedisServer) -> Iterator[Any]:
-    with redis.Redis.from_url(server.url, decode_responses=True) as connected:
-        yield connected
 
 
 def seqs(reader: Any) -> list[int]:

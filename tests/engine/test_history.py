@@ -1,6 +1,5 @@
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +13,6 @@ from engine.testing import FakeClock
 from tests.support.documents import RUN, event, status
 
 START = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
-
-
-@pytest.fixture(params=["file", "memory"])
-def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
-    opened = History(f"sqlite:///{tmp_path}/h.db" if request.param == "file" else "sqlite://")
-    opened.open()
-    yield opened
-    opened.close()
 
 
 def at(second: int) -> str:

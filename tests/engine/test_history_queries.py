@@ -1,6 +1,4 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +7,6 @@ from engine.history import BadCursor, EventFilter, History, TrackFilter
 from tests.support.documents import event, status
 
 START = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
-
-
-@pytest.fixture(params=["file", "memory"])
-def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
-    opened = History(f"sqlite:///{tmp_path}/h.db" if request.param == "file" else "sqlite://")
-    opened.open()
-    yield opened
-    opened.close()
 
 
 def seqs(page: Any) -> list[int]:

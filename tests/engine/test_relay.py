@@ -1,7 +1,5 @@
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -19,12 +17,8 @@ CANARY = "hunter2-S3cr3t"
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    opened = History(f"sqlite:///{tmp_path}/h.db")
-    opened.open()
-    opened.begin_run("run-1", "lobby", datetime(2026, 1, 1, tzinfo=UTC))
-    yield opened
-    opened.close()
+def history(begun: History) -> History:
+    return begun
 
 
 class ScriptedBus(MemoryBus):

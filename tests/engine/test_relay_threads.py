@@ -1,8 +1,6 @@
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
 
 import orjson
 import pytest
@@ -21,12 +19,8 @@ CANARY = "hunter2-S3cr3t"
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    opened = History(f"sqlite:///{tmp_path}/h.db")
-    opened.open()
-    opened.begin_run("run-1", "lobby", datetime(2026, 1, 1, tzinfo=UTC))
-    yield opened
-    opened.close()
+def history(begun: History) -> History:
+    return begun
 
 
 class Running:
