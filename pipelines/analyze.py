@@ -66,11 +66,14 @@ class TrackSummary:
     start_s: float
     end_s: float = 0.0
     changes: int = 0
+    label: str | None = None
+    """What it showed last."""
     dwell_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def take(self, document: dict[str, Any]) -> None:
         self.end_s = max(self.end_s, self.start_s + document["age_s"])
         before = document["before"]
+        self.label = ((document["after"] or before) or {}).get("label", self.label)
         if document["type"] == "emotion_changed":
             self.changes += 1
         if before and before["label"] and document["type"] in {"emotion_changed", "end"}:

@@ -63,6 +63,8 @@ def analyze(
     check_outputs(path, output, events_path)
     config = _configure(path, config_path, detector, every_s)
     total = _probe(config.sources[0])
+    if total == 1:
+        config = _for_a_still(config)
     with ExitStack() as stack:
         lines = stack.enter_context(lines_into(events_path)) if events_path else None
         analyzer = Analyzer(config, run_id, lines, paced=speed == "1x")
@@ -87,6 +89,13 @@ def _configure(video: Path, config_path: Path | None, detector: str | None, ever
     source = SourceConfig(id="video", uri=str(video.absolute()))
     stages = replace(config.stages, detect=detect)
     return replace(config, mode="replay", sources=(source,), stages=stages)
+
+
+def _for_a_still(config: PipelineConfig) -> PipelineConfig:
+    """One picture has no time in which a face could prove itself or an emotion last."""
+    stages = config.stages
+    track, smooth = replace(stages.track, confirm_s=0), replace(stages.smooth, min_dwell_s=0)
+    return replace(config, stages=replace(stages, track=track, smooth=smooth))
 
 
 def _probe(source: SourceConfig) -> int | None:
@@ -136,7 +145,7 @@ def _row(track: TrackSummary) -> str:
     shares = ", ".join(f"{label} {seconds / total:.0%}" for label, seconds in ranked if total)
     return (
         f"{track.track_id:>5}  {_clock(track.start_s):>8}  {_clock(track.end_s):>8}  "
-        f"{track.end_s - track.start_s:>7.1f}  {track.changes:>7}  {shares or '(undecided)'}"
+        f"{track.end_s - track.start_s:>7.1f}  {track.changes:>7}  {shares or track.label or '(undecided)'}"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import insightface
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
@@ -107,6 +108,16 @@ def test_unusual_pictures_are_analysed_all_the_same(tmp_path, name, tmp_path_fac
     done = moodline("analyze", path, "-o", tmp_path / "out.mp4")
     assert done.returncode == 0, done.stderr
     assert "5 frames" in done.stdout
+
+
+def test_a_single_picture_shows_its_faces_at_once(tmp_path):
+    photo = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
+    done = moodline("analyze", photo, "--events", tmp_path / "events")
+    assert done.returncode == 0, done.stderr
+    assert "1 frames" in done.stdout
+    decided = [event for event in events_of(tmp_path / "events") if event["type"] == "emotion_changed"]
+    assert len(decided) >= 3
+    assert decided[0]["after"]["label"] in done.stdout
 
 
 @pytest.mark.assets
