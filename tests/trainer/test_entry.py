@@ -1,0 +1,16 @@
+"""The command where only the engine is installed."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["torch", "onnx", "tqdm"])
+def test_what_is_missing_is_one_line_and_exit_code_two(package):
+    program = f"import sys; sys.modules[{package!r}] = None; from trainer.entry import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"moodline-train: {package} is not installed; training needs more than the engine: make setup-dev\n"
+    )
