@@ -31,6 +31,11 @@ class Database:
         self.failure = ""
         """Why the latest write failed; empty when it did not."""
 
+    @property
+    def file(self) -> Path | None:
+        """Where it is kept; None in memory."""
+        return None if self._in_memory else Path(self._url.database or "")
+
     def open(self) -> None:
         """Connect and create what is missing.
 

@@ -13,6 +13,7 @@ from engine.clock import Clock, SystemClock
 from engine.errors import HistoryError
 from engine.history import schema
 from engine.history.database import Database
+from engine.history.lease import Lease
 from engine.history.queries import event_query, page, track_query
 from engine.history.records import EventFilter, Page, TrackFilter, TrackRecord, decode_cursor, encode_cursor
 from engine.history.rows import event_of, event_row, track_rows
@@ -37,6 +38,7 @@ class History:
         self._database = Database(url)
         self._clock = clock or SystemClock()
         self._run_id: str | None = None
+        self._lease: Lease | None = None
 
     @property
     def run_id(self) -> str | None:
@@ -50,9 +52,14 @@ class History:
     def close(self) -> None:
         """Let go of the database. Closing twice does nothing."""
         self._database.close()
+        if self._lease:
+            self._lease.release()
+            self._lease = None
 
     def begin_run(self, run_id: str, name: str, started_at: datetime) -> None:
-        """Note that a run begins; no two runs have one id."""
+        """Note that a run begins; no two runs have one id, and no two at a time one history."""
+        if self._database.file and not self._lease:
+            self._lease = Lease(self._database.file, self._database.name)
         row = {"run_id": run_id, "name": name, "started_at": started_at}
         with self._database.write() as connection:
             try:
