@@ -108,6 +108,9 @@ class Runner:
     abandoned: tuple[str, ...] = field(default=(), init=False)
     """Threads still blocked in a library at the end; they are daemons and die with the process."""
     _asked: Event = field(default_factory=Event, init=False)
+    _news: Event = field(default_factory=Event, init=False)
+    """A stop was asked for or a source has ended: the supervisor looks at once."""
+    _reading: int = field(default=0, init=False)
     _failure: StageFailed | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
@@ -119,11 +122,12 @@ class Runner:
         """
         services = [self._thread(name, service.run) for name, service in self.services]
         workers = [self._thread(worker.name, worker.run) for worker in self.workers]
+        self._reading = len(self.sources)
         sources = [
             self._thread(f"capture {name}", self._source_body(loop, outlet)) for name, loop, outlet in self.sources
         ]
         self.state = "running"
-        self._supervise(sources, for_s)
+        self._supervise(for_s)
         self._end(sources, workers, services)
         if self._failure:
             self.state = "failed"
@@ -131,8 +135,9 @@ class Runner:
         self.state = "stopped"
 
     def stop(self) -> None:
-        """Ask for an orderly end; any thread, also a signal handler."""
+        """Ask for an orderly end; any thread."""
         self._asked.set()
+        self._news.set()
 
     def _thread(self, name: str, body: Callable[[], None]) -> Thread:
         thread = Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
@@ -149,6 +154,9 @@ class Runner:
         def body() -> None:
             loop.run()
             outlet.close()
+            with self._lock:
+                self._reading -= 1
+            self._news.set()
 
         return body
 
@@ -160,18 +168,18 @@ class Runner:
                 self._failure.__cause__ = error
         logger.error("%s failed: %s: %s", name, type(error).__name__, error, exc_info=not first)
         self._close_all()
-        self._asked.set()
+        self.stop()
 
     def _close_all(self) -> None:
         for worker in self.workers:
             worker.inbox.close()
 
-    def _supervise(self, sources: Sequence[Thread], for_s: float | None) -> None:
+    def _supervise(self, for_s: float | None) -> None:
         until_s = None if for_s is None else self.clock.monotonic() + for_s
-        while any(thread.is_alive() for thread in sources):
-            if self.clock.wait(self._asked, _LOOK_S):
-                return
-            if until_s is not None and self.clock.monotonic() >= until_s:
+        while self._reading:
+            if self.clock.wait(self._news, _LOOK_S):
+                self._news.clear()
+            if self._asked.is_set() or (until_s is not None and self.clock.monotonic() >= until_s):
                 return
             for _, loop, _ in self.sources:
                 loop.check()
@@ -181,7 +189,7 @@ class Runner:
         self.state = "draining"
         for _, loop, _ in self.sources:
             loop.stop()
-        if not any(thread.is_alive() for thread in sources):
+        if not self._reading:
             self._wait_for_last_items(workers)
         deadline_s = self.clock.monotonic() + DRAIN_S
         self._join(sources, self.clock.monotonic() + _SOURCE_GRACE_S)
@@ -199,8 +207,10 @@ class Runner:
 
     def _wait_for_last_items(self, workers: Sequence[Thread]) -> None:
         """What was read from files to their end is worked off, however long that takes."""
-        while any(thread.is_alive() for thread in workers) and not self.clock.wait(self._asked, 0.05):
-            self.housekeeping()
+        for thread in workers:
+            while thread.is_alive() and not self._asked.is_set():
+                thread.join(0.05)
+                self.housekeeping()
 
     def _join(self, threads: Sequence[Thread], deadline_s: float) -> None:
         for thread in threads:

@@ -152,3 +152,19 @@ def test_no_thread_outlives_the_run():
     before = threading.active_count()
     line(lambda put: Counter(put, 10), Add(), Add()).run()
     assert threading.active_count() == before
+
+
+def test_the_end_of_the_last_source_is_noticed_at_once():
+    """A supervisor that only looked now and then would make every short file cost as much."""
+
+    class OnlyNews(SystemClock):
+        """Nothing but the event ends a wait."""
+
+        def wait(self, event, timeout_s):
+            assert event.wait(20), "the supervisor was never told"
+            return True
+
+    runner = line(lambda put: Counter(put, 5), Add())
+    runner.clock = OnlyNews()
+    runner.run()
+    assert runner.state == "stopped"
