@@ -1,10 +1,13 @@
 """One run at a time writes into a history file: two relays over one cursor would each send the other's events."""
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
 from engine.errors import HistoryError
+
+logger = logging.getLogger(__name__)
 
 
 class Lease:
@@ -28,8 +31,8 @@ class Lease:
             raise HistoryError(
                 f"history {name} is in use by another run; give each run a file of its own, or stop the other"
             ) from error
-        except OSError:
-            pass  # a file system without locks: nobody can be told
+        except OSError as error:
+            logger.warning("history %s: %s; nothing keeps a second run away", name, error.strerror)
 
     def release(self) -> None:
         os.close(self._file)

@@ -92,6 +92,9 @@ class Decoder:
                 other = {"tcp": "udp", "udp": "tcp"}[self._config.transport]
                 text = f"{self._shown}: refuses {self._config.transport} (461); set transport: {other}"
                 raise SourceError(Cause.REFUSED, text) from None
+            if self._config.kind == "rtsp" and isinstance(error, av.error.InvalidDataError):
+                text = f"{self._shown}: no RTSP answer; it is another service, or the connection was cut"
+                raise SourceError(Cause.REFUSED, text) from None
             raise _classified(error, self._shown) from None
 
     def _checked_stream(self) -> Any:

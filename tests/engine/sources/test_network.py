@@ -3,6 +3,7 @@
 import socket
 import time
 from contextlib import closing
+from threading import Thread
 from urllib.parse import quote
 
 import pytest
@@ -79,6 +80,24 @@ def _closed_port():
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
 def test_a_closed_port_is_refused(scheme):
     assert _refusal(f"{scheme}://127.0.0.1:{_closed_port()}/cam").cause is Cause.REFUSED
+
+
+@pytest.mark.parametrize("answer", [b"", b"220 mail.example ESMTP\r\n"])
+def test_a_service_that_speaks_no_rtsp_is_no_damaged_video(answer):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_and_hang_up():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        service = Thread(target=answer_and_hang_up, daemon=True)
+        service.start()
+        error = _refusal(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live")
+        service.join(10)
+    assert error.cause is Cause.REFUSED
+    assert "no RTSP answer" in str(error)
 
 
 def test_a_frozen_camera_times_out(camera):
