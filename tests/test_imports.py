@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 OURS = {"engine", "pipelines", "trainer"}
 EVERYWHERE = {"numpy", "cv2"}  # arrays and pixel arithmetic
 HOMES = {
-    "onnxruntime": ["engine/sessions.py"],
+    "onnxruntime": ["engine/sessions.py", "trainer/quantize.py"],
     "norfair": ["engine/stages/track.py"],
     "av": ["engine/sources/av_reader.py", "engine/sources/av_writer.py"],
     "insightface": ["engine/detectors/scrfd.py"],
@@ -25,13 +25,21 @@ HOMES = {
     "orjson": ["engine/jsontext.py"],
     "yaml": ["pipelines/config.py", "trainer/config.py"],
     "structlog": ["pipelines/logs.py"],
-    "click": ["pipelines/", "trainer/cli.py"],
+    "click": ["pipelines/", "trainer/cli.py", "trainer/commands/"],
     # Settings and the API's answers are pydantic models; the logic behind them is not.
     "pydantic_core": ["engine/api/"],
     "pydantic": ["engine/fields.py", "engine/api/", "pipelines/config.py", "trainer/config.py"],
     "torch": ["trainer/"],
-    "onnx": ["trainer/export.py"],
+    "onnx": ["trainer/export.py", "trainer/quantize.py"],
     "tqdm": ["trainer/"],
+    # Metrics, splits and baselines: scikit-learn is to the trainer what numpy is to all.
+    "sklearn": ["trainer/"],
+    "skimage": ["trainer/features.py"],
+    "imblearn": ["trainer/sampling.py"],
+    "optuna": ["trainer/tune.py"],
+    "matplotlib": ["trainer/report/"],
+    "jinja2": ["trainer/report/"],
+    "kaggle": ["trainer/sources/kaggle.py"],
 }
 
 

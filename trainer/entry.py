@@ -3,18 +3,18 @@
 import sys
 from importlib import import_module
 
-_NEEDED = {"torch", "onnx", "tqdm", "click"}
+_OURS = {"engine", "pipelines", "trainer"}
 
 
 def main() -> None:
     """Run the command. Exit code 2 when the packages for training are not installed."""
     try:
-        cli = import_module("trainer.cli")
+        import_module("trainer.cli").main()
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
+        name = (error.name or "").split(".")[0]
+        if name in _OURS:
             raise
         sys.stderr.write(
-            f"moodline-train: {error.name} is not installed; training needs more than the engine: make setup-dev\n"
+            f"moodline-train: {name} is not installed; training needs more than the engine: make setup-dev\n"
         )
         sys.exit(2)
-    cli.main()

@@ -89,6 +89,6 @@ def test_an_interruption_ends_with_130_and_the_run_goes_on_later(files, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "_watched", interrupted)
+        patch.setattr("trainer.commands.fit._watched", interrupted)
         assert call(*arguments) == 130
     assert call(*arguments) == 0

@@ -9,7 +9,8 @@ import pytest
 @pytest.mark.parametrize("package", ["torch", "onnx", "tqdm"])
 def test_what_is_missing_is_one_line_and_exit_code_two(package):
     program = f"import sys; sys.modules[{package!r}] = None; from trainer.entry import main; main()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-c", program, "fit", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr == (
         f"moodline-train: {package} is not installed; training needs more than the engine: make setup-dev\n"

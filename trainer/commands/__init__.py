@@ -1,0 +1,1 @@
+"""The commands of `moodline-train`, one module each."""
