@@ -1,184 +1,199 @@
-"""What a model is worth: accuracy, F1, confusion, calibration, on both kinds of chip."""
+"""What a model is worth on one split: both views of each face, every truth, calibration, slices, speed."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine import pixels
-from engine.errors import ConfigError
 from engine.items import Floats
-from engine.pixels import InputSpec
-from trainer import data
-from trainer.data import LABELS, SPLITS, Bools, Ints
-from trainer.preprocess import Packed
+from trainer import metrics as measure
+from trainer.faceset import FaceSet
+from trainer.labels import Bools, Ints
+from trainer.latency import latency, machine
+from trainer.metrics import fit_temperature, rounded, softmax
+from trainer.scoring import VIEWS, Shared, leaked, rows_of, score, shared_labels, tempered
+from trainer.slices import properties, slices
+from trainer.subjects import Subject
 
-Predict = Callable[[Floats], Floats]
-"""A float32 batch `(N, C, H, W)` to logits `(N, 8)`: a network, an ONNX session, anything."""
-VIEWS = ("aligned", "whole")
-_BATCH = 32
-_BINS = 15
+__all__ = ["VIEWS", "Evaluation", "evaluate", "fit_temperature", "softmax", "summary", "write"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """The logits `(N, 8)` of one split in one view, and which rows of the data set they belong to."""
+class Evaluation:
+    """`metrics` as written to `metrics-<split>.json`, and the arrays of `scores-<split>.npz`."""
 
-    rows: Ints
-    logits: Floats
+    metrics: dict[str, Any]
+    scores: Mapping[str, NDArray[Any]]
 
 
-def score(predict: Predict, packed: Packed, split: str, view: str, spec: InputSpec) -> Scored:
-    """Run all images of `split` that are not blank.
+def evaluate(
+    subject: Subject,
+    faces: FaceSet,
+    split: str,
+    label_set: str | None = None,
+    *,
+    data_sha256: str | None = None,
+    command: str = "",
+    timed: bool = True,
+) -> Evaluation:
+    """Measure `subject` on `split` of `faces`.
+
+    A temperature that `subject` does not bring is fitted on the validation images of both views whose
+    first label is clear. `timed` False leaves the latency out (empty).
 
     Raises:
-        ConfigError: when the split is empty.
+        ConfigError: the split is empty, or model and data share fewer than two labels.
+        ModelError: a score is not a number.
     """
-    faces = packed.faces
-    rows = np.flatnonzero((faces.split == SPLITS.index(split)) & ~data.blank(faces.images))
-    if not len(rows):
-        raise ConfigError(f"data: split {split!r} holds no images")
-    images = packed.aligned if view == "aligned" else packed.whole
-    parts = [
-        predict(pixels.to_tensor([images[row] for row in rows[start : start + _BATCH]], spec))
-        for start in range(0, len(rows), _BATCH)
-    ]
-    return Scored(rows, np.concatenate(parts))
-
-
-def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Probabilities `(N, C)` of logits divided by `temperature`."""
-    scaled = logits / np.float32(temperature)
-    powers = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
-
-
-def confusion(labels: Ints, guesses: Ints, classes: int = len(LABELS)) -> Ints:
-    """Counts `(classes, classes)`: rows are the truth, columns the guesses."""
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (labels, guesses), 1)
-    return counts
-
-
-def f1_scores(counts: Ints) -> Floats:
-    """F1 per class of a confusion matrix; 0 for a class never seen and never guessed."""
-    total = counts.sum(0) + counts.sum(1)
-    return np.asarray(2 * np.diag(counts) / np.maximum(total, 1), np.float32)
-
-
-def calibration_error(probabilities: Floats, labels: Ints) -> float:
-    """Expected calibration error over 15 equal bins (Guo et al. 2017, arXiv 1706.04599), 0..1."""
-    sure = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
-    bins = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
-    gaps = [
-        abs(float(right[bins == number].mean()) - float(sure[bins == number].mean())) * int((bins == number).sum())
-        for number in np.unique(bins)
-    ]
-    return sum(gaps) / len(labels)
-
-
-def negative_log_likelihood(logits: Floats, labels: Ints, temperature: float = 1.0) -> float:
-    """Mean of -log p(label)."""
-    chosen = softmax(logits, temperature)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
-
-
-def fit_temperature(logits: Floats, labels: Ints) -> float:
-    """The temperature in 0.2..5 of the least negative log likelihood (Guo et al. 2017), by golden section."""
-    low, high = np.log(0.2), np.log(5.0)
-    ratio = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if negative_log_likelihood(logits, labels, np.exp(left)) < negative_log_likelihood(
-            logits, labels, np.exp(right)
-        ):
-            high = right
-        else:
-            low = left
-    return round(float(np.exp((low + high) / 2)), 4)
-
-
-def temperature_on_validation(predict: Predict, packed: Packed, spec: InputSpec) -> float:
-    """Temperature fitted on the validation images with one top emotion, in both views together."""
-    truth = data.plurality(packed.faces.votes)
-    logits, labels = [], []
-    for view in VIEWS:
-        scored = score(predict, packed, "validation", view, spec)
-        keep = truth[scored.rows] >= 0
-        logits.append(scored.logits[keep])
-        labels.append(truth[scored.rows][keep])
-    return fit_temperature(np.concatenate(logits), np.concatenate(labels))
-
-
-def report(predict: Predict, packed: Packed, split: str, spec: InputSpec, temperature: float) -> dict[str, Any]:
-    """Metrics of `split` per view and truth.
-
-    `majority`: an emotion has more than half of all votes. `plurality`: it has more votes than any other
-    answer. Both after single votes are dropped. `without_leaked` leaves out the images that stand in
-    Training too (which training left out as well).
-    """
-    faces = packed.faces
-    truths = {"majority": data.majority(faces.votes), "plurality": data.plurality(faces.votes)}
-    copies = data.leaked(faces, into=SPLITS.index(split), of=(0,))
-    views: dict[str, Any] = {}
-    for view in VIEWS:
-        scored = score(predict, packed, split, view, spec)
-        views[view] = {
-            name: _metrics(scored, truth[scored.rows], copies[scored.rows], temperature)
-            for name, truth in truths.items()
-        }
-    return {"split": split, "labels": list(LABELS), "temperature": temperature, "views": views}
-
-
-def summary(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The part of a `report` for a model card: per class for aligned faces with a majority only, and no
-    confusion matrices."""
+    shared = shared_labels(subject, faces, label_set)
+    rows, blank = rows_of(faces, split)
+    logits = {view: score(subject, faces, rows, view) for view in VIEWS}
+    subject = tempered(subject, faces, shared, (rows, logits) if split == "validation" else None)
+    leaks = leaked(faces, split)[rows]
+    truths = {name: shared.translated(truth)[rows] for name, truth in shared.truths().items()}
+    absent = {name: _absent(shared, truth[rows]) for name, truth in shared.truths().items()}
+    temperature = subject.temperature or 1.0
     views = {
         view: {
-            name: {key: value for key, value in values.items() if key not in ("per_class", "confusion")}
+            name: {**_measured(values[:, shared.columns], truth, leaks, temperature, shared.labels), **absent[name]}
+            for name, truth in truths.items()
+        }
+        for view, values in logits.items()
+    }
+    first = next(iter(truths.values()))
+    facts: dict[str, Any] = {
+        "model": _model(subject, shared),
+        "data": {"sha256": data_sha256, "name": faces.origin.name, "label_set": shared.label_set},
+        "labels": list(shared.labels),
+        "split": split,
+        "command": command,
+        "images": len(rows),
+        "blank": blank,
+        "views": views,
+        "latency": latency(subject.score, np.asarray(faces.aligned[rows[:32]])) if timed else [],
+        "machine": machine(subject.threads),
+        "slices": _sliced(faces, rows, logits["aligned"][:, shared.columns], first),
+    }
+    # What the model gave, not what was made of it.
+    arrays: dict[str, NDArray[Any]] = {"rows": rows}
+    for view, values in logits.items():
+        arrays[f"{subject.kind}_{view}"] = values if subject.kind == "logits" else softmax(values)
+    return Evaluation(facts, arrays)
+
+
+def write(evaluation: Evaluation, folder: Path) -> Path:
+    """Write `metrics-<split>.json` and `scores-<split>.npz` into `folder`; the path of the first."""
+    split = evaluation.metrics["split"]
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f"scores-{split}.part.npz"
+    np.savez(beside, allow_pickle=False, **dict(evaluation.scores))
+    beside.replace(folder / f"scores-{split}.npz")
+    path = folder / f"metrics-{split}.json"
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps(evaluation.metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `Evaluation.metrics` for a model card: no curves and no matrices; per class for aligned
+    faces and the first truth only."""
+    plain = (int, float, str, type(None))
+    views = {
+        view: {
+            name: {
+                key: value
+                for key, value in values.items()
+                if isinstance(value, plain) or key in ("accuracy_interval", "without_leaked")
+            }
             for name, values in truths.items()
         }
         for view, truths in metrics["views"].items()
     }
-    return {
-        "split": metrics["split"],
-        "views": views,
-        "per_class": metrics["views"]["aligned"]["majority"]["per_class"],
-    }
+    first = next(iter(metrics["views"]["aligned"].values()))
+    return {"split": metrics["split"], "views": views, "per_class": first["per_class"]}
 
 
-def _metrics(scored: Scored, truth: Ints, copies: Bools, temperature: float) -> dict[str, Any]:
-    keep = truth >= 0
-    labels, logits = truth[keep], scored.logits[keep]
-    guesses = logits.argmax(1)
-    right = guesses == labels
-    counts = confusion(labels, guesses)
-    seen = np.unique(labels)
+def _measured(logits: Floats, truth: Ints, leaks: Bools, temperature: float, labels: tuple[str, ...]) -> dict[str, Any]:
+    """All numbers of one view and one truth `(n,)`, -1 where there is none."""
+    known = truth >= 0
+    truth, logits, leaks = truth[known], logits[known], leaks[known]
     probabilities = softmax(logits, temperature)
-    originals = right[~copies[keep]]
+    guesses = probabilities.argmax(1)
+    right = guesses == truth
+    counts = measure.confusion(truth, guesses, len(labels))
+    scores = measure.class_scores(counts)
+    curves = {label: _curves(probabilities[:, index], truth == index) for index, label in enumerate(labels)}
+
     return {
-        "images": len(labels),
-        "accuracy": _rounded(right.mean()),
-        "accuracy_without_leaked": _rounded(originals.mean()) if len(originals) else None,
-        "images_without_leaked": len(originals),
-        "macro_f1": _rounded(f1_scores(counts)[seen].mean()),
-        "negative_log_likelihood": _rounded(negative_log_likelihood(logits, labels, temperature)),
-        "calibration_error": _rounded(calibration_error(probabilities, labels)),
-        "calibration_error_untempered": _rounded(calibration_error(softmax(logits), labels)),
+        **_share(right),
+        "accuracy_interval": measure.wilson(int(right.sum()), len(right)),
+        "balanced_accuracy": measure.macro(scores, "recall"),
+        "macro_precision": measure.macro(scores, "precision"),
+        "macro_recall": measure.macro(scores, "recall"),
+        "macro_f1": measure.macro(scores, "f1"),
+        "macro_f1_interval": measure.macro_f1_interval(counts),
+        "negative_log_likelihood": _optional(measure.negative_log_likelihood(probabilities, truth)),
+        "negative_log_likelihood_untempered": _optional(measure.negative_log_likelihood(softmax(logits), truth)),
+        "calibration_error": _optional(measure.calibration_error(probabilities, truth)),
+        "calibration_error_untempered": _optional(measure.calibration_error(softmax(logits), truth)),
+        "without_leaked": _share(right[~leaks]),
         "per_class": {
-            LABELS[index]: {
+            label: {
                 "images": int(counts[index].sum()),
-                "recall": _rounded(counts[index, index] / max(counts[index].sum(), 1)),
-                "precision": _rounded(counts[index, index] / max(counts[:, index].sum(), 1)),
-                "f1": _rounded(f1_scores(counts)[index]),
+                **scores[index],
+                "roc_auc": curves[label]["roc_auc"],
+                "average_precision": curves[label]["average_precision"],
             }
-            for index in seen
+            for index, label in enumerate(labels)
         },
         "confusion": counts.tolist(),
+        "reliability": measure.reliability(probabilities, truth),
+        "coverage": measure.coverage(probabilities, truth),
+        "roc": {label: curve["roc"] for label, curve in curves.items() if curve["roc"]},
+        "pr": {label: curve["pr"] for label, curve in curves.items() if curve["pr"]},
     }
 
 
-def _rounded(value: Any) -> float:
-    return round(float(value), 4)
+def _curves(scores: Floats, positive: Bools) -> dict[str, Any]:
+    area, curve = measure.roc(scores, positive) or (None, None)
+    precision, trade = measure.precision_recall(scores, positive) or (None, None)
+    return {"roc_auc": area, "roc": curve, "average_precision": precision, "pr": trade}
+
+
+def _share(right: Bools) -> dict[str, Any]:
+    return {"images": len(right), "accuracy": rounded(right.mean()) if len(right) else None}
+
+
+def _optional(value: float | None) -> float | None:
+    return None if value is None else rounded(value)
+
+
+def _absent(shared: Shared, truth: Ints) -> dict[str, int]:
+    """Images without this truth, and images whose label the model does not know."""
+    strange = (truth >= 0) & (shared.translated(truth) < 0)
+    return {"without_truth": int((truth < 0).sum()), "left_out": int(strange.sum())}
+
+
+def _model(subject: Subject, shared: Shared) -> dict[str, Any]:
+    return {
+        "name": subject.name,
+        "sha256": subject.sha256,
+        "parameters": subject.parameters,
+        "labels": list(subject.labels),
+        "ignored_labels": [label for index, label in enumerate(subject.labels) if index not in shared.columns],
+        "temperature": subject.temperature,
+        "temperature_from": subject.temperature_from,
+        "label_set": shared.label_set,
+    }
+
+
+def _sliced(faces: FaceSet, rows: Ints, logits: Floats, truth: Ints) -> dict[str, Any]:
+    known = truth >= 0
+    rows = rows[known]
+    seen = properties(np.asarray(faces.aligned[rows]), np.asarray(faces.landmarks[rows]), np.asarray(faces.found[rows]))
+    return slices(seen, logits[known].argmax(1) == truth[known])

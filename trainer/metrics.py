@@ -93,6 +93,18 @@ def macro_f1(counts: Ints) -> float:
     return float(scores[images > 0].mean()) if images.any() else 0.0
 
 
+def macro_f1_interval(counts: Ints, repeats: int = 500, level: float = 0.95, seed: int = 0) -> list[float] | None:
+    """Percentile bootstrap interval of `macro_f1`. Drawing images with replacement is drawing the cells of
+    the confusion matrix from a multinomial distribution, which needs no images."""
+    images = int(counts.sum())
+    if not images:
+        return None
+    draws = np.random.default_rng(seed).multinomial(images, counts.ravel() / images, repeats)
+    values = [macro_f1(draw.reshape(counts.shape)) for draw in draws]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return [rounded(low), rounded(high)]
+
+
 def macro(scores: Sequence[dict[str, float | None]], key: str) -> float | None:
     """Mean of `key` over the classes that have images. Of recall this is the balanced accuracy."""
     values = [value for each in scores if (value := each[key]) is not None]

@@ -158,6 +158,14 @@ def test_the_bootstrap_of_an_accuracy_is_near_its_wilson_interval():
     assert interval == metrics.bootstrap(lambda rows: float(right[rows].mean()), 1000)
 
 
+def test_the_interval_of_macro_f1_is_that_of_drawing_images():
+    probabilities, truth = invented(images=600)
+    guesses = probabilities.argmax(1)
+    by_images = metrics.bootstrap(lambda rows: metrics.macro_f1(metrics.confusion(truth[rows], guesses[rows], 4)), 600)
+    assert metrics.macro_f1_interval(metrics.confusion(truth, guesses, 4)) == pytest.approx(by_images, abs=0.01)
+    assert metrics.macro_f1_interval(np.zeros((4, 4), np.int64)) is None
+
+
 def test_nothing_here_writes_a_number_that_json_does_not_know():
     none = np.empty((0, 3), np.float32), np.empty(0, np.int64)
     assert metrics.calibration_error(*none) is None

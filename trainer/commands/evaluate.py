@@ -1,52 +1,128 @@
 """`moodline-train evaluate`: measure a model on one split."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from engine.errors import ConfigError
-from engine.modelcard import load_model
-from trainer import preprocess
-from trainer.data import LABELS, SPLITS
-from trainer.evaluate import report
-from trainer.export import predictor
+from trainer import evaluate as evaluation
+from trainer.faceset import SPLITS, manifest, open_faces
+from trainer.subjects import open_subject
 
 _FILE = click.Path(path_type=Path)
-_DATA = click.option("--data", "packed", type=_FILE, required=True, help="The file written by `prepare`.")
 
 
 @click.command()
-@click.argument("model", type=_FILE)
-@_DATA
+@click.argument("model")
+@click.option("--data", type=_FILE, required=True, help="The folder written by `prepare`.")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--labels", help="Label set of the data; default: the one that the model knows.")
+@click.option("--out", type=_FILE, help="Folder for metrics and scores; default: the run itself, none for .onnx.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def evaluate(model: Path, packed: Path, split: str, as_json: bool) -> None:
-    """Measure MODEL (.onnx with its card) on one split, aligned and as whole crops.
+def evaluate(model: str, data: Path, split: str, labels: str | None, out: Path | None, as_json: bool) -> None:
+    """Measure MODEL on one split, aligned and as whole crops.
+
+    MODEL is a run folder, an .onnx file with its card, or the name of an installed model.
 
     \b
-    moodline-train evaluate engine/models/emotion-fer.onnx --data runs/fer2013.npz --json
+    moodline-train evaluate runs/first --data runs/fer2013 --split validation
+    moodline-train evaluate emotion-fer --data runs/fer2013 --labels fer2013 --json
     """
-    loaded = load_model(model)
-    card = loaded.card
-    if card.labels != LABELS:
-        raise ConfigError(f"model {card.name!r} has labels {', '.join(card.labels)}; expected {', '.join(LABELS)}")
-    faces = preprocess.open_packed(packed)
-    metrics = report(predictor(loaded), faces, split, card.input, card.temperature)
+    if out is not None and out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {str(out)!r} is a file; give a folder")
+    faces = open_faces(data)
+    sha256 = manifest(faces)["sha256"]
+    command = f"moodline-train evaluate {model} --data {data} --split {split}" + (
+        f" --labels {labels}" if labels else ""
+    )
+    subject = open_subject(model, labels, sha256)
+    result = evaluation.evaluate(subject, faces, split, labels, data_sha256=sha256, command=command)
+    folder = out or (Path(model) if Path(model).is_dir() else None)
+    path = evaluation.write(result, folder) if folder else None
     if as_json:
-        click.echo(json.dumps({"model": card.name, "sha256": card.sha256, **metrics}, indent=2))
-    else:
-        click.echo(f"model {card.name} sha256 {card.sha256}")
-        summarise(metrics)
-
-
-def summarise(metrics: object) -> None:
-    if not isinstance(metrics, dict):
+        click.echo(json.dumps(result.metrics, indent=1, allow_nan=False))
         return
-    for view, truths in metrics["views"].items():
+    for line in lines(result.metrics):
+        click.echo(line)
+    if path:
+        click.echo(f"\n{path} holds all numbers and curves")
+
+
+def lines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics as text for a terminal."""
+    model, data = metrics["model"], metrics["data"]
+    yield (
+        f"{model['name']} on {data['name']}, split {metrics['split']}, label set {data['label_set']}: "
+        f"{metrics['images']} images, {metrics['blank']} blank ones left out"
+    )
+    yield f"temperature {model['temperature']} from {model['temperature_from']}"
+    if model["ignored_labels"]:
+        yield f"not asked, since the data does not have them: {', '.join(model['ignored_labels'])}"
+    yield from _strange(metrics)
+    yield ""
+    yield from _views(metrics["views"])
+    yield ""
+    yield from _classes(next(iter(metrics["views"]["aligned"].values())))
+    yield ""
+    yield from _slices(metrics["slices"])
+    yield from _latency(metrics)
+
+
+def _strange(metrics: Mapping[str, Any]) -> Iterator[str]:
+    for name, values in metrics["views"]["aligned"].items():
+        if values["left_out"]:
+            yield f"{name}: {values['left_out']} images left out, their label is not one of the model's"
+
+
+def _views(views: Mapping[str, Any]) -> Iterator[str]:
+    row = "{:8} {:10} {:>6} {:>8} {:>15} {:>9} {:>8} {:>6} {:>13} {:>6}"
+    yield row.format("view", "truth", "images", "accuracy", "95 %", "no leaks", "balanced", "F1", "ECE (before)", "NLL")
+    for view, truths in views.items():
         for truth, values in truths.items():
-            click.echo(
-                f"{metrics['split']}, {view}, {truth}: accuracy {values['accuracy']:.4f} "
-                f"(without leaked {values['accuracy_without_leaked']}), macro-F1 {values['macro_f1']:.4f}, "
-                f"ECE {values['calibration_error']:.4f}, {values['images']} images"
+            yield row.format(
+                view,
+                truth,
+                values["images"],
+                _percent(values["accuracy"]),
+                " to ".join(map(_percent, values["accuracy_interval"] or ())),
+                _percent(values["without_leaked"]["accuracy"]),
+                _percent(values["balanced_accuracy"]),
+                _percent(values["macro_f1"]),
+                f"{_number(values['calibration_error'])} ({_number(values['calibration_error_untempered'])})",
+                _number(values["negative_log_likelihood"]),
             )
+
+
+def _classes(values: Mapping[str, Any]) -> Iterator[str]:
+    row = "{:12} {:>6} {:>9} {:>6} {:>6} {:>8} {:>6}"
+    yield row.format("aligned", "images", "precision", "recall", "F1", "ROC AUC", "AP")
+    for label, each in values["per_class"].items():
+        shares = (_percent(each[key]) for key in ("precision", "recall", "f1"))
+        areas = (_number(each[key]) for key in ("roc_auc", "average_precision"))
+        yield row.format(label, each["images"], *shares, *areas)
+
+
+def _slices(slices: Mapping[str, Any]) -> Iterator[str]:
+    for name, parts in slices.items():
+        said = ", ".join(f"{part['name']} {_percent(part['accuracy'])} of {part['images']}" for part in parts)
+        yield f"{name + ':':12} {said}"
+
+
+def _latency(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if not metrics["latency"]:
+        return
+    machine = metrics["machine"]
+    said = ", ".join(f"{each['milliseconds']} ms for {each['batch']}" for each in metrics["latency"])
+    threads = "the libraries' own threads" if machine["threads"] is None else f"{machine['threads']} thread"
+    yield f"{'latency:':12} {said} ({machine['cpu']}, {threads}, load {machine['load']})"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
