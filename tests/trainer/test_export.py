@@ -1,61 +1,183 @@
-"""Export: the ONNX file says what the network says, and its card says what the file is."""
+"""Export: the ONNX file says what the network says, or it is not written."""
 
-import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engine.errors import ConfigError, ModelError
 from engine.modelcard import card_path, load_model
 from engine.sessions import open_session
-from trainer import export as exporting
-from trainer.data import LABELS
-from trainer.export import disagreement, export, predictor, trained, write_onnx
-from trainer.fit import Fit, build
+from tests.trainer.support import invented_set
+from trainer import faceset
+from trainer.batches import examples
+from trainer.card import Identity
+from trainer.config import TrainConfig
+from trainer.convnet import ConvNet
+from trainer.export import Mirrored
+from trainer.fit import Fit
+from trainer.labels import FER2013, FERPLUS
+from trainer.nets import NETS
+from trainer.release import Options, release, release_run
+
+SPEC = TrainConfig(name="tiny", net="tiny").input
+IDENTITY = Identity("tiny", "1", FERPLUS, SPEC)
+BATCH = np.random.default_rng(0).normal(size=(5, 1, 48, 48)).astype(np.float32)
+
+
+class Pixelwise(nn.Module):
+    """Gives logits that differ from pass to pass: what no file can repeat."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.passes = net, 0
+
+    def forward(self, batch):
+        self.passes += 1
+        return self.net(batch) + self.passes
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return invented_set()
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return NETS["tiny"](1, len(FERPLUS)).eval()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, faces):
+    """A run of two epochs on both label sets, and no more."""
+    folder = tmp_path_factory.mktemp("runs") / "both"
+    config = TrainConfig(
+        name="tiny", net="tiny", labels=("ferplus", "fer2013"), epochs=2, batch_size=32, threads=1, device="cpu"
+    )
+    facts = {"data": faceset.manifest(faces), "command": "moodline-train fit"}
+    Fit(config, examples(faces, config), folder, facts).run()
+    return folder
 
 
 @pytest.fixture
-def run(tmp_path, packed, recipe):
-    Fit(dataclasses.replace(recipe, epochs=2), packed, tmp_path / "run").run()
-    return tmp_path / "run"
+def run(tmp_path, finished):
+    return shutil.copytree(finished, tmp_path / "run")
 
 
-def test_an_exported_model_loads_with_its_card_and_agrees_with_torch(tmp_path, run, packed, recipe):
-    export(run, packed, tmp_path / "models" / "tiny.onnx")
-    model = load_model(tmp_path / "models" / "tiny.onnx")
+def torch_says(net, batch=BATCH):
+    with torch.no_grad():
+        return net(torch.from_numpy(batch)).numpy()
+
+
+def test_an_exported_run_loads_with_its_card_and_says_what_pytorch_says(tmp_path, run, faces):
+    release_run(run, faces, tmp_path / "models" / "emotion.onnx")
+    model = load_model(tmp_path / "models" / "emotion.onnx")
     card = model.card
-    assert (card.name, card.task, card.layout) == ("tiny", "emotion", "logits")
-    assert (card.alignment, card.licence) == ("arcface-112", "Apache-2.0")
-    assert card.labels == LABELS
-    assert card.input == recipe.input
-    assert card.metrics["views"]["aligned"]["majority"]["images"] == 16
-    assert card.data["training_images"] == 64
-    batch = np.random.default_rng(0).normal(size=(5, 1, 48, 48)).astype(np.float32)
-    assert disagreement(trained(run, recipe), predictor(model), batch) < 1e-4
+    assert (card.name, card.version, card.task, card.layout) == ("tiny", "1", "emotion", "logits")
+    assert (card.alignment, card.licence, card.labels) == ("arcface-112", "Apache-2.0", FERPLUS)
+    assert card.input == SPEC
+    (logits,) = open_session(model, "cpu").run(BATCH)
+    assert np.abs(logits - torch_says(ConvNet.open(run).net)).max() < 1e-4
 
 
-def test_the_network_has_named_ends_and_takes_any_batch(tmp_path, run, packed):
-    session = open_session(export(run, packed, tmp_path / "tiny.onnx"), "cpu")
+def test_the_card_says_what_the_model_saw_and_what_it_is_worth(tmp_path, run, faces):
+    (model,), table = release_run(run, faces, tmp_path / "emotion.onnx")
+    facts, scores = model.card.data, model.card.metrics
+    assert facts["sha256"] == faceset.manifest(faces)["sha256"] and "measured_on" not in facts
+    assert (facts["training_images"], facts["epochs"], facts["recipe"]) == (64, 2, "tiny")
+    assert (facts["label_set"], facts["sources"]) == ("ferplus", "invented stripes: none")
+    assert scores["split"] == "test" and scores["views"]["aligned"]["majority"]["images"] == 16
+    assert 0 <= scores["onnx_against_torch"] <= 1e-3
+    assert json.loads((run / "export.json").read_text()) == table
+    assert [row["file"] for row in table["files"]] == ["emotion.onnx"]
+
+
+def test_one_label_set_of_a_run_that_learned_two_is_exported(tmp_path, run, faces):
+    (model,), table = release_run(run, faces, tmp_path / "emotion.onnx", label_set="fer2013")
+    assert model.card.labels == FER2013 and model.card.data["label_set"] == "fer2013"
+    assert table["files"][0]["truth"] == "label"
+    (logits,) = open_session(model, "cpu").run(BATCH)
+    assert logits.shape == (5, 7)
+
+
+def test_data_other_than_the_run_saw_is_named_in_the_card(tmp_path, run):
+    other = invented_set(seed=5)
+    (model,), _ = release_run(run, other, tmp_path / "emotion.onnx")
+    assert model.card.data["measured_on"] == faceset.manifest(other)["sha256"] != model.card.data["sha256"]
+
+
+def test_the_network_has_named_ends_and_a_batch_of_one_equals_a_batch_of_many(tmp_path, net, faces):
+    (model,), _ = release(net, IDENTITY, faces, tmp_path / "tiny.onnx")
+    session = open_session(model, "cpu")
     assert [end.name for end in session.native.get_inputs()] == ["input"]
     assert [end.name for end in session.native.get_outputs()] == ["logits"]
-    for count in (1, 7):
-        (logits,) = session.run(np.zeros((count, 1, 48, 48), np.float32))
-        assert logits.shape == (count, 8) and logits.dtype == np.float32
+    (together,) = session.run(BATCH)
+    assert together.dtype == np.float32
+    for row in range(len(BATCH)):
+        assert np.array_equal(session.run(BATCH[row : row + 1])[0], together[row : row + 1])
 
 
-def test_a_network_that_onnx_gets_wrong_is_not_written(tmp_path, run, packed, monkeypatch):
-    def write_another(net, config, path):
-        torch.manual_seed(99)
-        write_onnx(build(config).eval(), config, path)
-
-    monkeypatch.setattr(exporting, "write_onnx", write_another)
-    with pytest.raises(ModelError, match="differ by"):
-        export(run, packed, tmp_path / "tiny.onnx")
-    assert not (tmp_path / "tiny.onnx").exists()
-    assert not card_path(tmp_path / "tiny.onnx").exists()
+def test_a_mirrored_model_averages_a_face_and_its_mirror_image(tmp_path, net, faces):
+    (model,), table = release(net, IDENTITY, faces, tmp_path / "tiny.onnx", Options(mirror=True))
+    by_hand = (torch_says(net) + torch_says(net, BATCH[..., ::-1].copy())) / 2
+    (logits,) = open_session(model, "cpu").run(BATCH)
+    assert np.abs(logits - by_hand).max() < 1e-5
+    assert np.abs(torch_says(Mirrored(net)) - by_hand).max() < 1e-5
+    assert np.abs(torch_says(net) - by_hand).max() > 1e-3
+    assert table["mirror"] is True and model.card.metrics["mirror"] is True
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path, packed):
-    with pytest.raises(ConfigError, match=r"config\.yaml"):
-        export(tmp_path, packed, tmp_path / "tiny.onnx")
+def test_a_network_that_onnx_gets_wrong_is_not_written(tmp_path, net, faces):
+    with pytest.raises(ModelError, match=r"differ by .* 0\.001 is allowed"):
+        release(Pixelwise(net), IDENTITY, faces, tmp_path / "tiny.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_logits_that_are_no_numbers_are_a_disagreement(tmp_path, faces):
+    broken = NETS["tiny"](1, len(FERPLUS)).eval()
+    nn.init.constant_(broken[-1].weight, float("nan"))
+    with pytest.raises(ModelError, match="differ by nan"):
+        release(broken, IDENTITY, faces, tmp_path / "tiny.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_that_the_data_does_not_have_are_refused(tmp_path, net, faces):
+    with pytest.raises(ConfigError, match=r"has no label set glad, sad .*it has ferplus: neutral"):
+        release(net, Identity("tiny", "1", ("glad", "sad"), SPEC), faces, tmp_path / "tiny.onnx")
+
+
+def test_a_name_that_is_not_onnx_is_refused_before_any_work(tmp_path, net, faces):
+    with pytest.raises(ConfigError, match=r"tiny\.pt' must end in \.onnx"):
+        release(net, IDENTITY, faces, tmp_path / "tiny.pt")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        # nothing there at all
+        (lambda run: shutil.rmtree(run), r"config\.yaml"),
+        # interrupted before the first epoch was done
+        (lambda run: (run / "best.pt").unlink(), r"best\.pt"),
+        # a checkpoint cut short
+        (lambda run: (run / "best.pt").write_bytes((run / "best.pt").read_bytes()[:999]), r"best\.pt"),
+        # the weights of another recipe
+        (lambda run: torch.save(NETS["tiny"](1, 3).state_dict(), run / "best.pt"), r"best\.pt does not fit"),
+        (lambda run: (run / "manifest.json").unlink(), r"manifest\.json"),
+        (lambda run: (run / "manifest.json").write_text("{"), r"manifest\.json"),
+        (lambda run: (run / "history.jsonl").write_text("{\n"), r"history\.jsonl is damaged"),
+    ],
+)
+def test_a_folder_that_is_no_whole_run_is_refused_by_name(tmp_path, run, faces, damage, message):
+    damage(run)
+    with pytest.raises(ConfigError, match=message):
+        release_run(run, faces, tmp_path / "tiny.onnx")
+    assert not (tmp_path / "tiny.onnx").exists() and not card_path(tmp_path / "tiny.onnx").exists()
+
+
+def test_a_label_set_that_the_run_did_not_learn_is_refused(tmp_path, run, faces):
+    with pytest.raises(ConfigError, match="learned ferplus, fer2013, not 'mine'"):
+        release_run(run, faces, tmp_path / "tiny.onnx", label_set="mine")

@@ -1,0 +1,103 @@
+"""Model cards of exported files, and putting file and card in place so that they always belong together."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.modelcard import Model, ModelCard, card_path
+from engine.pixels import InputSpec
+from trainer import faceset, runs
+from trainer.faceset import FaceSet
+
+LICENCE = "Apache-2.0"
+ALIGNMENT = "arcface-112"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the card of every file of one export says alike: what the model is called, answers and is fed."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    spec: InputSpec
+
+    def card(
+        self,
+        sha256: str,
+        temperature: float = 1.0,
+        variant: str = "",
+        metrics: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> ModelCard:
+        """The card of the file with hash `sha256`; `variant` ("fp16", "int8") is appended to the name."""
+        return ModelCard(
+            name=f"{self.name}-{variant}" if variant else self.name,
+            version=self.version,
+            task="emotion",
+            sha256=sha256,
+            input=self.spec,
+            layout="logits",
+            licence=LICENCE,
+            labels=self.labels,
+            alignment=ALIGNMENT,
+            temperature=temperature,
+            metrics=dict(metrics or {}),
+            data=dict(data or {}),
+        )
+
+
+def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
+    """What a card says of the data: the set's origin and licence, and what run folder `run` recorded.
+
+    `sha256` is that of the data the run was trained on; `measured_on` that of `faces`, where it is another.
+
+    Raises:
+        ConfigError: the run's manifest or history is missing or damaged.
+    """
+    facts = runs.read_manifest(run)
+    trained_on = facts.get("data") or {}
+    here = faceset.manifest(faces)["sha256"]
+    origin = faces.origin
+    sources = ": ".join(part for part in (origin.name, origin.licence) if part)
+    try:
+        epochs = len(runs.history(run))
+    except ValueError as error:
+        raise ConfigError(f"run {str(run)!r}: history.jsonl is damaged ({error}); train it again") from error
+    return {
+        "sources": f"{sources} ({origin.url})" if origin.url else sources,
+        "sha256": trained_on.get("sha256"),
+        **({} if trained_on.get("sha256") == here else {"measured_on": here}),
+        "training_images": facts.get("training_images"),
+        "aligned": trained_on.get("aligned"),
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+
+
+def publish(drafts: Sequence[Model], folder: Path) -> list[Model]:
+    """Move finished `drafts` (file and card object) into `folder`, which must be on the same file system.
+
+    All cards are written beside their drafts first, so a full disk is met while the old files still stand.
+    Of each pair the network moves first: a crash in between leaves a card of another file, which the
+    engine refuses, and never a wrong pair that loads.
+    """
+    for draft in drafts:
+        card_path(draft.path).write_text(draft.card.to_json(), encoding="utf-8")
+        for path in (draft.path, card_path(draft.path)):
+            _to_disk(path)
+    moved = []
+    for draft in drafts:
+        target = folder / draft.path.name
+        draft.path.replace(target)
+        card_path(draft.path).replace(card_path(target))
+        moved.append(Model(target, draft.card))
+    return moved
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
