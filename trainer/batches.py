@@ -1,77 +1,156 @@
-"""Which images are trained on, and one epoch of them as shuffled, augmented batches."""
+"""What is trained on, and one epoch of it as shuffled, augmented batches."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine import pixels
 from engine.errors import ConfigError
-from engine.items import Floats
-from trainer import data
-from trainer.augment import augment
+from engine.items import Floats, Image
+from trainer.augment import augment, mix_up
+from trainer.camera import compressed
 from trainer.config import TrainConfig
-from trainer.data import Ints
-from trainer.preprocess import Packed
+from trainer.faceset import FaceSet
+from trainer.labels import Ints
 
 Batch = tuple[Tensor, Tensor]
-"""Images float32 `(N, C, H, W)` and label distributions float32 `(N, 8)`."""
+"""Images float32 `(N, C, H, W)` and label distributions float32 `(N, sum of all heads' labels)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One label set that a network learns: its name and labels."""
+
+    name: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """Row numbers of the training and validation images, and the targets of all rows `(N, 8)`."""
+class Examples:
+    """Faces with targets. `aligned` and `whole` are uint8 `(N, S, S)`; `targets` float32 `(N, L)` holds the
+    distributions of all `heads` side by side, zeros where a face has no label of that set; `train` and
+    `validation` are row numbers."""
 
+    aligned: Image
+    whole: Image
+    heads: tuple[Head, ...]
+    targets: Floats
     train: Ints
     validation: Ints
-    targets: Floats
+
+    @property
+    def slices(self) -> list[slice]:
+        """Which columns of `targets` and of the network's output belong to each head."""
+        ends = np.cumsum([0, *(len(head.labels) for head in self.heads)])
+        return [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
 
 
-def select(packed: Packed) -> Selection:
-    """The rows with a usable distribution that are not blank; for training also none that stands
-    pixel for pixel in validation or test.
+def examples(faces: FaceSet, config: TrainConfig) -> Examples:
+    """The training and validation rows of `faces` that show something and have a label of any of the
+    recipe's sets; without those that a leak scan removed.
 
     Raises:
-        ConfigError: when nothing is left for training or validation.
+        ConfigError: a label set is missing, or nothing is left for training or validation.
     """
-    faces = packed.faces
-    targets, usable = data.distributions(faces.votes)
-    usable &= ~data.blank(faces.images)
-    train = usable & (faces.split == 0) & ~data.leaked(faces, into=0, of=(1, 2))
-    validation = usable & (faces.split == 1)
+    names = config.labels or (next(iter(faces.answers)),)
+    heads = tuple(Head(name, faces.label_set(name).labels) for name in names)
+    targets = np.concatenate([_targets(faces, name, config.smoothing) for name in names], axis=1)
+    targets[_no_face(faces)] = 0
+    usable = ~faces.blank() & (targets.sum(1) > 0)
+    split = np.asarray(faces.split)
+    train = np.flatnonzero(usable & (split == 0) & ~np.asarray(faces.removed))
+    validation = np.flatnonzero(usable & (split == 1))
     for name, rows in (("training", train), ("validation", validation)):
-        if not rows.any():
-            raise ConfigError(f"data: no image is left for {name}")
-    return Selection(np.flatnonzero(train), np.flatnonzero(validation), targets)
+        if not len(rows):
+            raise ConfigError(f"data {faces.origin.name!r}: no image is left for {name}")
+    return Examples(faces.aligned, faces.whole, heads, targets, train, validation)
 
 
-def training_epoch(packed: Packed, selection: Selection, config: TrainConfig, epoch: int) -> Iterator[Batch]:
+def _targets(faces: FaceSet, name: str, smoothing: float) -> Floats:
+    answers = faces.label_set(name)
+    targets, usable = answers.distributions()
+    if answers.single:
+        targets = np.where(usable[:, None], targets * (1 - smoothing) + smoothing / len(answers.labels), 0)
+    return np.asarray(targets, np.float32)
+
+
+def _no_face(faces: FaceSet) -> Ints:
+    """Rows that annotators called no face at all: no other label set makes them one."""
+    rows = np.zeros(len(faces), np.bool_)
+    for answers in faces.answers.values():
+        if "NF" in answers.rest:
+            counts = answers.counts
+            votes = counts[:, len(answers.labels) + answers.rest.index("NF")]
+            rows |= (votes > 0) & (votes >= counts[:, : len(answers.labels)].max(1))
+    return np.flatnonzero(rows)
+
+
+def class_factors(targets: Floats, strength: float) -> Floats:
+    """For each row of distributions `(N, C)` how much more it should count, from how rare its classes are.
+
+    At strength 1 every class gets the same total, at 0 every row the same. The mean is 1.
+    """
+    mass = targets.sum(0)
+    per_class = (mass.max() / np.maximum(mass, 1e-9)) ** strength
+    factors = np.where(targets.sum(1) > 0, targets @ np.where(mass > 0, per_class, 0), 1.0)
+    return np.asarray(factors / factors.mean(), np.float32)
+
+
+def training_epoch(data: Examples, config: TrainConfig, epoch: int) -> Iterator[Batch]:
     """Shuffled batches of `epoch` (0, 1, ...), each face aligned or whole by chance, then augmented.
 
-    Depends on the recipe's seed and `epoch` alone. The last batch is left out when it is not full, unless
-    it is the only one.
+    Depends on the recipe's seed and `epoch` alone. Only full batches are given, `batches_per_epoch` of them.
     """
     generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-    order = selection.train[torch.randperm(len(selection.train), generator=generator).numpy()]
-    aligned = (torch.rand(len(order), generator=generator) < config.aligned_share).numpy()
-    for start in range(batches_per_epoch(selection, config)):
-        part = slice(start * config.batch_size, (start + 1) * config.batch_size)
-        rows = order[part]
-        images = [(packed.aligned if use else packed.whole)[row] for row, use in zip(rows, aligned[part], strict=True)]
+    factors = class_factors(data.targets[data.train][:, data.slices[0]], config.strength)
+    rows, weights = _rows(data, config, factors, generator)
+    order = torch.randperm(len(rows), generator=generator).numpy()
+    rows, weights = rows[order], weights[order]
+    aligned = (torch.rand(len(rows), generator=generator) < config.aligned_share).numpy()
+    small = config.first_size if epoch < config.first_epochs else None
+    low, high = ((value - config.mean) / config.std for value in (0, 1))
+    for number in range(batches_per_epoch(data, config)):
+        part = np.arange(number * config.batch_size, (number + 1) * config.batch_size) % len(rows)
+        chosen = rows[part]
+        images = [(data.aligned if use else data.whole)[row] for row, use in zip(chosen, aligned[part], strict=True)]
+        images = compressed(images, config.augment.jpeg_share, generator)
         batch = torch.from_numpy(pixels.to_tensor(images, config.input))
-        yield augment(batch, config.augment, generator), torch.from_numpy(selection.targets[rows])
+        batch = augment(batch, low, high, config.augment, generator)
+        if small:
+            batch = functional.interpolate(batch, (small, small), mode="area")
+        targets = torch.from_numpy(data.targets[chosen] * weights[part, None])
+        yield mix_up(batch, targets, config.mixup, generator)
 
 
-def batches_per_epoch(selection: Selection, config: TrainConfig) -> int:
-    return max(1, len(selection.train) // config.batch_size)
+def _rows(data: Examples, config: TrainConfig, factors: Floats, generator: torch.Generator) -> tuple[Ints, Floats]:
+    """The rows of one epoch, some twice or not at all where classes are balanced by drawing, and their weights."""
+    ones = np.ones(len(factors), np.float32)
+    if config.imbalance == "weights":
+        return data.train, factors
+    if config.imbalance == "none":
+        return data.train, ones
+    times = factors if config.imbalance == "oversample" else factors / factors.max()
+    luck = torch.rand(len(factors), generator=generator).numpy()
+    rows = np.repeat(data.train, np.floor(times).astype(np.int64) + (luck < times % 1))
+    return rows, np.ones(len(rows), np.float32)
 
 
-def validation_epoch(packed: Packed, selection: Selection, config: TrainConfig) -> Iterator[Batch]:
-    """Every validation image once aligned and once whole, unchanged and in order."""
-    for view in (packed.aligned, packed.whole):
-        for start in range(0, len(selection.validation), config.batch_size):
-            rows = selection.validation[start : start + config.batch_size]
-            batch = pixels.to_tensor([view[row] for row in rows], config.input)
-            yield torch.from_numpy(batch), torch.from_numpy(selection.targets[rows])
+def batches_per_epoch(data: Examples, config: TrainConfig) -> int:
+    """How many batches an epoch has; all balancing keeps this number, so that schedules stay comparable."""
+    return max(1, len(data.train) // config.batch_size)
+
+
+def validation_epoch(data: Examples, config: TrainConfig, view: Image, epoch: int) -> Iterator[Batch]:
+    """Every validation image of one view, unchanged and in order, at the size `epoch` is trained at."""
+    small = config.first_size if epoch < config.first_epochs else None
+    for start in range(0, len(data.validation), config.batch_size):
+        rows = data.validation[start : start + config.batch_size]
+        batch = torch.from_numpy(pixels.to_tensor([view[row] for row in rows], config.input))
+        if small:
+            batch = functional.interpolate(batch, (small, small), mode="area")
+        yield batch, torch.from_numpy(data.targets[rows])

@@ -15,35 +15,55 @@ from trainer.nets import NETS
 
 Side = Annotated[int, Field(ge=16, le=224, multiple_of=16)]
 """Pixels; the networks halve it up to four times."""
+Epochs = Annotated[int, Field(ge=0, le=4096)]
 
 
 @settings
 class TrainConfig:
-    """One recipe. `net` is a name of `trainer.nets.NETS`; `aligned_share` of the faces of an epoch are seen
-    aligned, the others as whole crops; rates are per step, and fall along a cosine after `warmup_epochs`."""
+    """One recipe. `net` is a name of `trainer.nets.NETS`.
+
+    `labels` are label sets of the data, learned side by side by one trunk; empty means the first. The first
+    one is what validation is judged by, and with it the best epoch. `smoothing` is taken from plain labels,
+    never from votes. `imbalance` acts on the first label set; at `strength` 1 all classes weigh the same, at
+    0 each as often as it comes. `aligned_share` of the faces of an epoch are seen aligned, the others as
+    whole crops. `first_epochs` are trained on faces of `first_size` pixels, which is faster. The rate of
+    learning rises over `warmup_epochs` and falls along a cosine. `init` names a finished run to begin from.
+    """
 
     name: Name
     net: str
     version: str = "1"
+    labels: tuple[str, ...] = ()
     size: Side = 48
     mean: float = 0.5
     std: Positive = 0.25
     epochs: Count = 30
+    first_epochs: Epochs = 0
+    first_size: Side = 32
     batch_size: Count = 128
     learning_rate: Positive = 0.1
     weight_decay: Unit = 5e-4
     warmup_epochs: Unit | Count = 1
     average: Unit = 0.998
+    smoothing: Unit = 0.05
+    mixup: Unit = 0.0
+    imbalance: Literal["none", "weights", "oversample", "undersample"] = "none"
+    strength: Unit = 0.3
     aligned_share: Unit = 0.6
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    patience: Count = 10
-    precision: Literal["fp32", "bf16"] = "fp32"
+    patience: Count = 12
+    init: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool | Literal["auto"] = "auto"
     threads: Count = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.net not in NETS:
             raise ValueError(f"net {self.net!r} is not one of {', '.join(NETS)}")
+        if self.first_size > self.size:
+            raise ValueError(f"first_size {self.first_size} is larger than size {self.size}")
 
     @property
     def input(self) -> InputSpec:
@@ -51,8 +71,22 @@ class TrainConfig:
         return InputSpec(self.size, self.size, "GRAY", 1 / 255, (self.mean,), (self.std,))
 
     def to_yaml(self) -> str:
-        text: str = yaml.safe_dump(asdict(self), sort_keys=False)
+        text: str = yaml.safe_dump({**asdict(self), "labels": list(self.labels)}, sort_keys=False)
         return text
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data in YAML file `path`.
+
+    Raises:
+        ConfigError: when it cannot be read or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {str(path)!r} cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -61,13 +95,7 @@ def load_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: one problem for each key that is unknown, missing or out of range.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {str(path)!r} cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
-    return parse_config(raw, str(path))
+    return parse_config(read_yaml(path), str(path))
 
 
 def parse_config(raw: Any, where: str) -> TrainConfig:

@@ -4,23 +4,23 @@ import copy
 import json
 import logging
 import math
-import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.errors import ConfigError, MoodlineError
-from trainer.batches import Batch, Selection, batches_per_epoch, select, training_epoch, validation_epoch
-from trainer.config import TrainConfig
-from trainer.data import LABELS
+from engine.items import Image
+from trainer import checkpoints, runs
+from trainer.batches import Batch, Examples, batches_per_epoch, training_epoch, validation_epoch
+from trainer.config import TrainConfig, load_config
+from trainer.devices import Device, choose
 from trainer.nets import NETS
-from trainer.preprocess import Packed, manifest
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ Step = Callable[[Batch], tuple[float, float]]
 """Takes a batch and gives its mean loss and its accuracy (against each target's first label)."""
 Watch = Callable[[Iterable[Batch], int, str], Iterator[Batch]]
 """Passes batches on while showing progress: `(batches, how many, what)`."""
+OnEpoch = Callable[[dict[str, Any]], None]
+"""Gets each epoch's line of the history. What it raises ends the run after the epoch's checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,125 +45,140 @@ class Result:
 class Fit:
     """One training run in `folder`. `run` trains to the end of the recipe, from `last.pt` if it is there.
 
-    Written there: `config.yaml`, `manifest.json`, `history.jsonl` (a line per epoch), `last.pt` (everything
-    a resume needs) and `best.pt` (the averaged weights that did best on validation). After a resume on the
-    same machine with the same number of threads the run is, bit for bit, the one never interrupted.
+    Written there: `config.yaml`, `manifest.json` (with `facts`), `history.jsonl` (a line per epoch), `last.pt`
+    (everything a resume needs), `best.pt` (the averaged weights that did best on validation) and at the end
+    `cost.json`. After a resume on the same CPU with the same number of threads the run is, bit for bit, the
+    one never interrupted.
     """
 
-    def __init__(self, config: TrainConfig, packed: Packed, folder: Path) -> None:
-        self.config, self.packed, self.folder = config, packed, folder
-        self.selection: Selection = select(packed)
-        self.steps_per_epoch = batches_per_epoch(self.selection, config)
+    def __init__(
+        self, config: TrainConfig, data: Examples, folder: Path, facts: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self.config, self.data, self.folder, self.facts = config, data, folder, facts
+        self.device: Device = choose(config)
+        self.steps_per_epoch = batches_per_epoch(data, config)
         torch.manual_seed(config.seed)
-        self.net = build(config)
+        self.net = build(config, data).to(self.device.name)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.SGD(
             _decayed_apart(self.net, config.weight_decay), config.learning_rate, momentum=0.9, nesterov=True
         )
+        self.forward = torch.compile(self.net) if self.device.compile else self.net
         self.epoch = 0
         self.step_number = 0
         self.best_score = -1.0
         self.best_epoch = 0
 
-    def run(self, watch: Watch = lambda batches, _count, _what: iter(batches)) -> Result:
+    def run(
+        self,
+        watch: Watch = lambda batches, _count, _what: iter(batches),
+        on_epoch: OnEpoch = lambda _line: None,
+    ) -> Result:
         """Train; `KeyboardInterrupt` may end it at any time and loses the unfinished epoch only.
 
         Raises:
             ConfigError: the folder holds a run of another recipe, or a damaged checkpoint.
-            MoodlineError: the loss is no longer a number.
+            MoodlineError: the loss is no longer a number, or a checkpoint cannot be written.
         """
         torch.set_num_threads(self.config.threads)
         self._open_folder()
         while self.epoch < self.config.epochs and not self.out_of_patience:
             started = time.monotonic()
             torch.manual_seed(self.config.seed * 100_003 + self.epoch)
-            batches = training_epoch(self.packed, self.selection, self.config, self.epoch)
             self.net.train()
-            loss, accuracy = mean_of(self.train_step, watch(batches, self.steps_per_epoch, self._label("train")))
-            if not math.isfinite(loss):
-                raise MoodlineError(f"epoch {self.epoch + 1}: the loss is {loss}; lower learning_rate")
-            held_out = validation_epoch(self.packed, self.selection, self.config)
-            self.average.eval()
-            val_loss, score = mean_of(self.validate_step, held_out)
+            batches = training_epoch(self.data, self.config, self.epoch)
+            label = f"epoch {self.epoch + 1}/{self.config.epochs}"
+            loss, accuracy = mean_of(self.train_step, watch(batches, self.steps_per_epoch, label))
+            line = {"train_loss": loss, "train_accuracy": accuracy, **self._validate()}
             self.epoch += 1
-            better = score > self.best_score
-            if better:
-                self.best_score, self.best_epoch = score, self.epoch
-                _write(self.average.state_dict(), self.folder / "best.pt")
-            self._record(loss, accuracy, val_loss, score, time.monotonic() - started)
+            if line["validation_accuracy"] > self.best_score:
+                self.best_score, self.best_epoch = line["validation_accuracy"], self.epoch
+                checkpoints.write(self.average.state_dict(), self.folder / "best.pt")
+            on_epoch(self._record({**line, "seconds": time.monotonic() - started}))
+        runs.write_cost(self.folder, self.device.kind, self.config.threads)
         return Result(self.epoch, self.best_epoch, self.best_score, self.epoch < self.config.epochs)
 
     @property
     def out_of_patience(self) -> bool:
-        return self.epoch - self.best_epoch >= self.config.patience
+        """Whether validation has not improved for the recipe's `patience`, not counting the smaller faces."""
+        return self.epoch - max(self.best_epoch, self.config.first_epochs) >= self.config.patience
 
     def train_step(self, batch: Batch) -> tuple[float, float]:
         rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, accuracy = self._loss(self.net, batch)
+        logits, targets = self._logits(self.forward, batch)
+        loss = loss_of(logits, targets, self.data.slices)
+        if not math.isfinite(loss.item()):
+            raise MoodlineError(
+                f"epoch {self.epoch + 1}, step {self.step_number % self.steps_per_epoch + 1}: the loss is "
+                f"{loss.item()}; the weights of epoch {self.epoch} are kept; lower learning_rate"
+            )
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         self.optimizer.step()
         self.step_number += 1
         follow(self.average, self.net, min(self.config.average, self.step_number / (10 + self.step_number)))
-        return loss.item(), accuracy
+        return loss.item(), _accuracy(logits, targets, self.data.slices[0])
 
-    def validate_step(self, batch: Batch) -> tuple[float, float]:
-        with torch.no_grad():
-            loss, accuracy = self._loss(self.average, batch)
-        return loss.item(), accuracy
-
-    def _loss(self, net: nn.Module, batch: Batch) -> tuple[Tensor, float]:
-        images, targets = batch
+    def _logits(self, net: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        images, targets = (part.to(self.device.name) for part in batch)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bf16"):
-            logits = net(images).float()
-        loss = functional.cross_entropy(logits, targets)
-        return loss, (logits.argmax(1) == targets.argmax(1)).float().mean().item()
+        with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
+            return net(images).float(), targets
 
-    def _label(self, phase: str) -> str:
-        return f"epoch {self.epoch + 1}/{self.config.epochs} {phase}"
+    def _validate(self) -> dict[str, float]:
+        """Loss and accuracy of the averaged weights: the first label set on aligned faces, then all of them."""
+        self.average.eval()
+        line: dict[str, float] = {}
+        for view in ("aligned", "whole"):
+            images: Image = getattr(self.data, view)
+            batches = list(validation_epoch(self.data, self.config, images, self.epoch))
+            with torch.no_grad():
+                outputs = [self._logits(self.average, batch) for batch in batches]
+            logits, targets = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+            if view == "aligned":
+                line["validation_loss"] = loss_of(logits, targets, self.data.slices).item()
+                line["validation_accuracy"] = _accuracy(logits, targets, self.data.slices[0])
+            for head, columns in zip(self.data.heads, self.data.slices, strict=True):
+                line[f"{head.name}_{view}"] = _accuracy(logits, targets, columns)
+        return line
 
-    def _record(self, loss: float, accuracy: float, val_loss: float, score: float, seconds: float) -> None:
-        line = {
-            "epoch": self.epoch,
-            "train_loss": round(loss, 5),
-            "train_accuracy": round(accuracy, 5),
-            "validation_loss": round(val_loss, 5),
-            "validation_accuracy": round(score, 5),
-            "seconds": round(seconds, 1),
-        }
+    def _record(self, numbers: dict[str, float]) -> dict[str, Any]:
+        line = {"epoch": self.epoch, **{key: round(value, 5) for key, value in numbers.items()}}
         logger.info("%s", line)
         with (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        _write(
-            {
-                "net": self.net.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "epoch": self.epoch,
-                "step_number": self.step_number,
-                "best_score": self.best_score,
-                "best_epoch": self.best_epoch,
-            },
-            self.folder / "last.pt",
-        )
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step_number": self.step_number,
+            "best_score": self.best_score,
+            "best_epoch": self.best_epoch,
+        }
+        checkpoints.write(state, self.folder / "last.pt")
+        return line
 
     def _open_folder(self) -> None:
         """Begin a new run, or take up the one in the folder."""
         path = self.folder / "config.yaml"
-        if path.is_file() and path.read_text(encoding="utf-8") != self.config.to_yaml():
-            raise ConfigError(f"run {str(self.folder)!r} was begun with another recipe; choose a new folder")
+        if path.is_file() and load_config(path) != self.config:
+            changed = _differences(load_config(path), self.config)
+            raise ConfigError(
+                f"run {str(self.folder)!r} was begun with another recipe ({changed}); choose a new folder"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(self.config.to_yaml(), encoding="utf-8")
-        facts = _manifest(self.net, self.packed, self.selection)
-        (self.folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        runs.write_manifest(self.folder, self.data, self.net, self.facts)
         if (self.folder / "last.pt").is_file():
             self._resume()
+        elif self.config.init:
+            self._begin_from(Path(self.config.init))
 
     def _resume(self) -> None:
-        state = read_checkpoint(self.folder / "last.pt")
+        state = checkpoints.read(self.folder / "last.pt")
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -173,11 +190,40 @@ class Fit:
         history.write_text("".join(lines[: self.epoch]), encoding="utf-8")
         logger.info("resumed after epoch %d", self.epoch)
 
+    def _begin_from(self, run: Path) -> None:
+        """Take the best weights of another run; a last layer of other classes begins anew."""
+        state = checkpoints.read(run / "best.pt")
+        own = self.net.state_dict()
+        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if len(fitting) < len(own) - 2:
+            raise ConfigError(f"init {str(run)!r} is a run of another network than {self.config.net!r}")
+        for net in (self.net, self.average):
+            net.load_state_dict({**own, **fitting})
 
-def build(config: TrainConfig) -> nn.Module:
-    """The recipe's untrained network."""
-    net = NETS[config.net](config.input.channels, len(LABELS))
+
+def build(config: TrainConfig, data: Examples) -> nn.Module:
+    """The recipe's untrained network with one output for each label of each head."""
+    outputs = sum(len(head.labels) for head in data.heads)
+    net = NETS[config.net](config.input.channels, outputs)
     return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return,call-overload,unused-ignore]
+
+
+def loss_of(logits: Tensor, targets: Tensor, heads: list[slice]) -> Tensor:
+    """Cross entropy against the distributions of each head, summed over heads; rows of zeros cost nothing.
+
+    For votes this is the label-distribution loss of Barsoum et al. 2016.
+    """
+    parts = [-(targets[:, head] * logits[:, head].log_softmax(1)).sum(1).mean() for head in heads]
+    return torch.stack(parts).sum()
+
+
+def _accuracy(logits: Tensor, targets: Tensor, head: slice) -> float:
+    """Share of the rows with a label of this head whose likeliest label is the guess; 0 when there are none."""
+    logits, targets = logits[:, head], targets[:, head]
+    known = targets.sum(1) > 0
+    if not known.any():
+        return 0.0
+    return float((logits.argmax(1) == targets.argmax(1))[known].float().mean().item())
 
 
 def mean_of(step: Step, batches: Iterable[Batch]) -> tuple[float, float]:
@@ -209,26 +255,6 @@ def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
                 value.copy_(current[name])
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of plain tensors and numbers; nothing in the file is executed.
-
-    Raises:
-        ConfigError: when it is missing or damaged.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise ConfigError(f"checkpoint {str(path)!r} cannot be read ({error})") from error
-    return state
-
-
-def _write(state: dict[str, Any], path: Path) -> None:
-    """Write beside, then move: an interruption leaves the old file whole."""
-    beside = path.with_suffix(".part")
-    torch.save(state, beside)
-    beside.replace(path)
-
-
 def _decayed_apart(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Weight decay on the weights of convolutions and of the last layer, not on biases and scales."""
     weights = [value for value in net.parameters() if value.ndim > 1]
@@ -236,12 +262,6 @@ def _decayed_apart(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _manifest(net: nn.Module, packed: Packed, selection: Selection) -> dict[str, Any]:
-    return {
-        "data": manifest(packed),
-        "training_images": len(selection.train),
-        "validation_images": len(selection.validation),
-        "parameters": sum(value.numel() for value in net.parameters()),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def _differences(old: TrainConfig, new: TrainConfig) -> str:
+    names = [name for name in type(old).__dataclass_fields__ if getattr(old, name) != getattr(new, name)]
+    return ", ".join(f"{name}: {getattr(old, name)!r} there, {getattr(new, name)!r} here" for name in names)

@@ -1,4 +1,8 @@
-"""The networks that can be trained, by name: one table of builders."""
+"""The networks that can be trained, by name: one table of builders.
+
+Each is an `nn.Sequential` that ends in pooling, flattening, dropout and one linear layer: what comes before
+that layer are its deep features.
+"""
 
 from collections.abc import Callable
 
@@ -54,8 +58,25 @@ def residual(widths: tuple[int, ...], depths: tuple[int, ...], dropout: float) -
     return build
 
 
+def plain(widths: tuple[int, ...], dropout: float) -> Callable[[int, int], nn.Module]:
+    """A builder like `residual` of convolutions without shortcuts, in the manner of VGG (Simonyan and
+    Zisserman 2015): two for each of `widths`, and the size halved after each pair."""
+
+    def build(channels: int, classes: int) -> nn.Module:
+        layers: list[nn.Module] = []
+        before = channels
+        for width in widths:
+            layers += [Unit(before, width), nn.Sequential(Unit(width, width), nn.MaxPool2d(2))]
+            before = width
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(before, classes)]
+        return nn.Sequential(*layers, *head)
+
+    return build
+
+
 NETS: dict[str, Callable[[int, int], nn.Module]] = {
     "tiny": residual((8, 16), (1, 1), 0.0),
+    "cnn-small": plain((16, 32, 64, 128), 0.2),
     "resnet-0.7m": residual((32, 64, 128), (1, 2, 2), 0.2),
     "resnet-1.6m": residual((32, 64, 128, 256), (1, 2, 2, 1), 0.2),
     "resnet-2.8m": residual((32, 64, 128, 256), (2, 2, 2, 2), 0.3),

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from tests.trainer.support import invented_set
 from trainer.augment import AugmentConfig
 from trainer.config import TrainConfig
-from trainer.data import LABELS, SIZE, VOTES, Faces
-from trainer.preprocess import Packed
+from trainer.faceset import FaceSet, save
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,31 +24,16 @@ def assets() -> Path:
     return folder
 
 
-def invented_faces(count: int = 96, seed: int = 0) -> Faces:
-    """Images whose stripes give away their label; two thirds training, the rest validation and test."""
-    generator = np.random.default_rng(seed)
-    labels = np.arange(count) % len(LABELS)
-    across = np.arange(SIZE)
-    images = np.empty((count, SIZE, SIZE), np.uint8)
-    for row, label in enumerate(labels):
-        wave = 128 + 90 * np.sin(across * (label + 1) * np.pi / SIZE)
-        noise = generator.normal(0, 8, (SIZE, SIZE))
-        images[row] = np.clip(wave[:, None] + noise, 0, 255).astype(np.uint8)
-    votes = np.zeros((count, len(VOTES)), np.uint8)
-    votes[np.arange(count), labels] = 8
-    votes[np.arange(count), (labels + 1) % len(LABELS)] = 2
-    split = np.repeat([0, 1, 2], [count - 2 * (count // 6), count // 6, count // 6]).astype(np.uint8)
-    return Faces(images, votes, split)
+@pytest.fixture
+def faces() -> FaceSet:
+    return invented_set()
 
 
 @pytest.fixture
-def faces() -> Faces:
-    return invented_faces()
-
-
-@pytest.fixture
-def packed(faces: Faces) -> Packed:
-    return Packed(faces, faces.images[:, ::-1].copy(), np.ones(len(faces.images), np.bool_))
+def data(tmp_path: Path, faces: FaceSet) -> Path:
+    """The same as a prepared folder."""
+    save(faces, tmp_path / "data")
+    return tmp_path / "data"
 
 
 @pytest.fixture
@@ -62,6 +46,8 @@ def recipe() -> TrainConfig:
         batch_size=16,
         learning_rate=0.05,
         augment=gentle,
+        device="cpu",
+        precision="fp32",
         threads=1,
         seed=3,
     )

@@ -1,19 +1,16 @@
-"""The command line: what it prints, and its exit codes."""
+"""The command line of training: what it prints, and its exit codes."""
 
 import json
 
 import pytest
 import yaml
 
-from trainer import cli, preprocess
-
-COMMANDS = ("prepare", "fit", "evaluate", "export")
+from trainer import cli
 
 
 @pytest.fixture
-def files(tmp_path, packed, recipe):
-    preprocess.save(packed, tmp_path / "data.npz")
-    settings = yaml.safe_load(recipe.to_yaml()) | {"epochs": 1}
+def files(tmp_path, data, recipe):
+    settings = yaml.safe_load(recipe.to_yaml()) | {"epochs": 2}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(settings))
     return tmp_path
 
@@ -22,31 +19,41 @@ def call(*arguments):
     return cli.run([str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def fit(files, *more):
+    return call("fit", files / "recipe.yaml", "--data", files / "data", "--run", files / "run", *more)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in cli.COMMANDS)])
 def test_help_shows_an_example(command, capsys):
     assert call(*command, "--help") == 0
-    assert "moodline-train prepare" in capsys.readouterr().out or command
+    assert f"moodline-train {command[0] if command else 'prepare'}" in capsys.readouterr().out
 
 
-def test_from_recipe_to_measured_model(files, capsys):
-    model = files / "tiny.onnx"
-    data = ("--data", files / "data.npz")
-    assert call("fit", files / "recipe.yaml", *data, "--run", files / "run") == 0
-    assert "1 epochs" in capsys.readouterr().out
-    assert call("export", files / "run", *data, "--out", model) == 0
-    exported = capsys.readouterr().out
-    assert call("evaluate", model, *data) == 0
-    measured = capsys.readouterr().out
-    assert exported.splitlines()[1:] == measured.splitlines()[1:]
-    assert call("evaluate", model, *data, "--split", "validation", "--json") == 0
-    metrics = json.loads(capsys.readouterr().out)
-    assert metrics["split"] == "validation" and len(metrics["sha256"]) == 64
+def test_a_fit_says_what_it_does_and_leaves_a_whole_run_folder(files, capsys):
+    assert fit(files) == 0
+    shown = capsys.readouterr().out
+    assert "tiny: tiny, 64 training and 16 validation images, cpu" in shown and "2 epochs, best" in shown
+    names = {path.name for path in (files / "run").iterdir()}
+    assert names == {
+        "best.pt",
+        "config.yaml",
+        "cost.json",
+        "history.jsonl",
+        "last.pt",
+        "manifest.json",
+        "tensorboard",
+    }
+    manifest = json.loads((files / "run" / "manifest.json").read_text())
+    assert manifest["command"].startswith("moodline-train fit ") and len(manifest["data"]["sha256"]) == 64
+    assert json.loads((files / "run" / "cost.json").read_text())["epochs"] == 2
 
 
-def test_one_command_fits_and_exports(files, capsys):
-    arguments = ("fit", files / "recipe.yaml", "--data", files / "data.npz", "--run", files / "run")
-    assert call(*arguments, "--export", files / "tiny.onnx") == 0
-    assert "test, aligned, majority: accuracy" in capsys.readouterr().out
+def test_tensorboard_can_read_the_curves(files):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert fit(files) == 0
+    events = EventAccumulator(str(files / "run" / "tensorboard")).Reload()
+    assert [point.step for point in events.Scalars("validation_accuracy")] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -57,12 +64,12 @@ def test_one_command_fits_and_exports(files, capsys):
         # an option left out
         (("fit", "recipe.yaml", "--run", "run"), "--data"),
         # a file that is not there
-        (("fit", "none.yaml", "--data", "{}/data.npz", "--run", "run"), "none.yaml"),
-        (("fit", "{}/recipe.yaml", "--data", "none.npz", "--run", "run"), "none.npz"),
-        # not an ONNX name
-        (("export", "run", "--data", "{}/data.npz", "--out", "model.pt"), "must end in .onnx"),
-        # a folder without data
-        (("prepare", "{}", "--landmarks", "x.onnx", "--out", "x.npz"), "neither labels.npz"),
+        (("fit", "none.yaml", "--data", "{}/data", "--run", "run"), "none.yaml"),
+        (("fit", "{}/recipe.yaml", "--data", "none", "--run", "run"), "'none' is no prepared data set"),
+        # nothing to go on with
+        (("fit", "{}/recipe.yaml", "--data", "{}/data", "--run", "{}/empty", "--resume"), "no run to go on with"),
+        # a folder that holds something else
+        (("fit", "{}/recipe.yaml", "--data", "{}/data", "--run", "{}/data"), "holds files; choose another folder"),
     ],
 )
 def test_wrong_arguments_end_with_2_and_one_line(files, arguments, message, capsys):
@@ -72,23 +79,34 @@ def test_wrong_arguments_end_with_2_and_one_line(files, arguments, message, caps
     assert len(shown.splitlines()) == 1 and "Traceback" not in shown
 
 
-def test_a_model_that_cannot_be_used_ends_with_1(files, capsys):
-    assert call("evaluate", files / "none.onnx", "--data", files / "data.npz") == 1
-    assert "does not exist" in capsys.readouterr().err
+def test_a_run_folder_that_exists_is_not_written_over(files, capsys):
+    assert fit(files) == 0
+    before = (files / "run" / "best.pt").read_bytes()
+    assert fit(files) == 2
+    assert "holds a run with 2 of 2 epochs done; go on with --resume, or choose" in capsys.readouterr().err
+    assert (files / "run" / "best.pt").read_bytes() == before
+
+
+def test_a_run_is_resumed_with_its_own_recipe_only(files, capsys):
+    assert fit(files) == 0
+    assert fit(files, "--resume") == 0
+    text = (files / "recipe.yaml").read_text().replace("learning_rate: 0.05", "learning_rate: 0.2")
+    (files / "recipe.yaml").write_text(text)
+    assert fit(files, "--resume") == 2
+    assert "begun with another recipe (learning_rate: 0.05 there, 0.2 here)" in capsys.readouterr().err
 
 
 def test_debug_lets_the_error_through(files):
-    with pytest.raises(Exception, match="does not exist"):
-        call("--debug", "evaluate", files / "none.onnx", "--data", files / "data.npz")
+    with pytest.raises(Exception, match="no prepared data set"):
+        call("--debug", "fit", files / "recipe.yaml", "--data", "none", "--run", "run")
 
 
-def test_an_interruption_ends_with_130_and_the_run_goes_on_later(files, monkeypatch, capsys):
-    arguments = ("fit", files / "recipe.yaml", "--data", files / "data.npz", "--run", files / "run")
-
+def test_an_interruption_ends_with_130_and_the_run_goes_on_later(files, monkeypatch):
     def interrupted(batches, count, what):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("trainer.commands.fit._watched", interrupted)
-        assert call(*arguments) == 130
-    assert call(*arguments) == 0
+        assert fit(files) == 130
+    assert not (files / "run" / "last.pt").exists()
+    assert fit(files, "--resume") == 0

@@ -1,42 +1,86 @@
-"""`moodline-train fit`: train a recipe."""
+"""`moodline-train fit`: train a recipe, or go on with an interrupted run."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
-from trainer import preprocess
-from trainer.batches import Batch
-from trainer.commands.evaluate import summarise
-from trainer.config import load_config
-from trainer.export import export as export_model
-from trainer.fit import Fit
+from engine.errors import ConfigError
+from trainer import runs
+from trainer.batches import Batch, examples
+from trainer.config import TrainConfig, load_config
+from trainer.faceset import open_faces
+from trainer.fit import Fit, OnEpoch
+from trainer.tracking import Tensorboard
 
 _FILE = click.Path(path_type=Path)
-_DATA = click.option("--data", "packed", type=_FILE, required=True, help="The file written by `prepare`.")
 
 
 @click.command()
 @click.argument("recipe", type=_FILE)
-@_DATA
-@click.option("--run", "folder", type=_FILE, required=True, help="Run folder; an unfinished run is taken up.")
-@click.option("--export", "model", type=_FILE, help="Export the best weights to this .onnx at the end.")
-def fit(recipe: Path, packed: Path, folder: Path, model: Path | None) -> None:
-    """Train the RECIPE (YAML). Ctrl-C stops; the same command goes on after the last whole epoch.
+@click.option("--data", type=_FILE, required=True, help="The folder written by `prepare`.")
+@click.option("--run", "folder", type=_FILE, required=True, help="Where weights, history and recipe go.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder after its last whole epoch.")
+@click.option("--tensorboard/--no-tensorboard", default=True, show_default=True, help="Write RUN/tensorboard.")
+def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool) -> None:
+    """Train the RECIPE (YAML) on a prepared data set.
+
+    Ctrl-C stops; the same command with --resume goes on and ends as if it had not been interrupted.
 
     \b
-    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013.npz --run runs/first
+    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/emotion-fer
+    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/emotion-fer --resume
+    tensorboard --logdir runs
     """
-    faces = preprocess.open_packed(packed)
-    result = Fit(load_config(recipe), faces, folder).run(_watched)
+    config = load_config(recipe)
+    faces = open_faces(data)
+    _check_folder(folder, config, resume)
+    command = shlex.join(["moodline-train", "fit", str(recipe), "--data", str(data), "--run", str(folder)])
+    training = Fit(config, examples(faces, config), folder, runs.facts_of(faces, command))
+    click.echo(
+        f"{config.name}: {config.net}, {len(training.data.train)} training and {len(training.data.validation)} "
+        f"validation images, {training.device.kind}{', bf16' if training.device.bf16 else ''}"
+    )
+    with (
+        tqdm(total=config.epochs, desc="epochs", unit="epoch", disable=None) as bar,
+        Tensorboard(
+            folder / "tensorboard" if tensorboard else None, len(runs.history(folder)) if resume else 0
+        ) as board,
+    ):
+        bar.update(len(runs.history(folder)) if resume else 0)
+        result = training.run(_watched, _both(bar, board.write))
     why = " (stopped early)" if result.stopped_early else ""
     click.echo(
         f"{folder}: {result.epochs} epochs{why}, best {result.best_epoch} "
         f"with validation accuracy {result.best_score:.4f}"
     )
-    if model is not None:
-        summarise(export_model(folder, faces, model).card.metrics)
+
+
+def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
+    """Refuse to write into what is there, unless asked to resume it.
+
+    Raises:
+        ConfigError: it exists and `resume` is off, or is no run and `resume` is on.
+    """
+    held = folder.is_dir() and any(folder.iterdir())
+    if resume and not (folder / "config.yaml").is_file():
+        raise ConfigError(f"--resume: {str(folder)!r} holds no run to go on with")
+    if held and not resume:
+        done = len(runs.history(folder))
+        what = f"a run with {done} of {config.epochs} epochs done; go on with --resume, or" if done else "files;"
+        raise ConfigError(f"--run {str(folder)!r} holds {what} choose another folder")
+
+
+def _both(bar: Any, write: OnEpoch) -> OnEpoch:
+    def on_epoch(line: dict[str, Any]) -> None:
+        bar.set_postfix(validation=f"{line['validation_accuracy']:.4f}", loss=f"{line['train_loss']:.3f}")
+        bar.update()
+        write(line)
+
+    return on_epoch
 
 
 def _watched(batches: Iterable[Batch], count: int, what: str) -> Iterator[Batch]:
