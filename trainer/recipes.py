@@ -1,0 +1,49 @@
+"""Settings of any class from the plain data of a YAML file, and back to text."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from engine.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def to_settings(kind: Callable[..., T], raw: Any, where: str) -> T:
+    """Settings of class `kind` from plain data; `where` begins each problem's line.
+
+    Raises:
+        ConfigError: one problem for each key that is unknown, missing or out of range.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: expected keys and values, found {type(raw).__name__}")
+    try:
+        return kind(**raw)
+    except ValidationError as error:
+        problems = [
+            f"{where}: {'.'.join(str(part) for part in item['loc']) or 'recipe'}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise ConfigError(*problems) from error
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def plain(config: Any) -> Any:
+    """A settings dataclass as dicts and lists, as YAML and JSON know them."""
+    return _listed(asdict(config))
+
+
+def to_yaml(value: Any) -> str:
+    """Plain data as YAML in its own order."""
+    text: str = yaml.safe_dump(value, sort_keys=False)
+    return text
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(each) for key, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
