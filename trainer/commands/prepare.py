@@ -1,31 +1,182 @@
 """`moodline-train prepare`: read, align and pack a data set."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
-from trainer import data, preprocess
+from engine.detectors.base import Detector
+from engine.errors import ConfigError
+from trainer import aligning, faceset, leaks
+from trainer.faceset import SPLITS, FaceSet, Origin
+from trainer.packing import Notes, pack
+from trainer.sources.base import PictureReader, Source
+from trainer.sources.find import LAYOUTS, open_source
+from trainer.sources.kaggle import PREFIX, download
 
-_FILE = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path)
+_WRITTEN = ("*.npy", "manifest.json", leaks.FILE, leaks.LIST)
+
+
+def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, float, float]:
+    try:
+        train, validation, test = (float(part) for part in text.split("/"))
+    except ValueError:
+        raise click.BadParameter(f"expected train/validation/test like 80/10/10, got {text!r}") from None
+    if min(train, validation, test) < 0 or train <= 0:
+        raise click.BadParameter(f"expected shares of at least 0, and some for training, got {text!r}")
+    return train, validation, test
 
 
 @click.command()
-@click.argument("source", type=_FILE)
-@click.option("--landmarks", type=_FILE, required=True, help="A RetinaFace ONNX file that finds five points.")
-@click.option("--out", type=_FILE, required=True, help="Where to write the packed data (.npz).")
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.8, show_default=True)
-def prepare(source: Path, landmarks: Path, out: Path, threshold: float) -> None:
-    """Read FER2013 with FER+ from folder SOURCE, align its faces, and pack both versions.
+@click.argument("source")
+@click.option("--out", type=_PATH, required=True, help="The folder to write.")
+@click.option("--layout", type=click.Choice(list(LAYOUTS)), help="How SOURCE is laid out; found out unless given.")
+@click.option(
+    "--faces",
+    "kind",
+    type=click.Choice(["crop", "find"]),
+    default="crop",
+    show_default=True,
+    help="Every picture is a crop of one face, or a photo in which to find one.",
+)
+@click.option("--landmarks", help="RetinaFace: an ONNX file or an installed model's name; 'none' to do without.")
+@click.option("--finder", type=click.Choice(["retinaface", "haar"]), default="retinaface", show_default=True)
+@click.option("--pick", type=click.Choice(["largest", "best"]), default="largest", show_default=True)
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Of a face [default: 0.8 in crops, 0.6 in photos].")
+@click.option("--size", type=click.IntRange(16, 224), default=48, show_default=True, help="Side of the stored faces.")
+@click.option("--shares", default="80/10/10", show_default=True, callback=_shares, help="Of splits that are missing.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--leaks",
+    "policy",
+    type=click.Choice(["remove", "keep", "report"]),
+    default="remove",
+    show_default=True,
+    help="Training faces that stand in validation or test: leave out of training, keep, or only list.",
+)
+@click.option("--leak-distance", type=click.IntRange(0, 100), default=leaks.DISTANCE, show_default=True)
+@click.option("--skip-unreadable", is_flag=True, help="Go on without pictures that cannot be read, and count them.")
+@click.option("--name", help="What to call the data set.")
+@click.option("--licence", help="Under what terms its pictures may be used.")
+@click.option("--force", is_flag=True, help="Replace a data set in --out.")
+def prepare(source: str, out: Path, **options: Any) -> None:
+    """Read the labelled faces in SOURCE, align them as the engine does, look for leaks, and pack them.
 
-    SOURCE holds mosaics/*.webp and labels.npz, or Kaggle's fer2013.csv and FER+'s fer2013new.csv.
+    SOURCE is FER2013 (its CSV file or folder), folders named by class with or without splits or clips, JAFFE, or
+    kaggle:owner/slug, which is downloaded first.
 
     \b
-    moodline-train prepare ~/fer2013 --landmarks retinaface.onnx --out runs/fer2013.npz
+    moodline-train prepare ~/fer2013 --landmarks retinaface.onnx --out runs/fer2013
+    moodline-train prepare ~/photos --faces find --finder haar --out runs/photos
+    moodline-train prepare kaggle:msambare/fer2013 --out runs/kaggle
     """
-    faces = data.load(source)
-    with tqdm(total=len(faces.images), desc="align", unit="face", disable=None) as bar:
-        packed = preprocess.pack(faces, preprocess.retinaface(landmarks), threshold, bar.update)
-    preprocess.save(packed, out)
-    share = float(packed.found.mean())
-    click.echo(f"{out}: {len(faces.images)} faces, {share:.1%} aligned (counts in {out.with_suffix('.json')})")
+    _make_room(out, options["force"])
+    path = download(source.removeprefix(PREFIX)) if source.startswith(PREFIX) else Path(source).expanduser()
+    reader = PictureReader(options["skip_unreadable"])
+    found = open_source(path, options["layout"], reader)
+    origin = replace(
+        found.origin,
+        name=options["name"] or found.origin.name,
+        licence=options["licence"] or found.origin.licence,
+        url=found.origin.url or _kaggle_page(source),
+    )
+    detector = _detector(options)
+    faces, copies, notes = _pack(found, origin, detector, options)
+    if options["policy"] == "remove":
+        faces = replace(faces, removed=leaks.to_remove(faces, copies))
+    pairs = list(leaks.copies(faces, copies))
+    extra = {
+        "layout": found.layout,
+        "aligned_by": detector.name if detector else None,
+        "no_face": len(notes.no_face),
+        "unreadable": len(reader.skipped),
+        "leaks": {"policy": options["policy"], "distance": options["leak_distance"], "pairs": len(pairs)},
+    }
+    faces = replace(faces, extra=extra)
+    facts = faceset.save(faces, out)
+    leaks.save_groups(out, faces, copies)
+    leaks.write_list(out / leaks.LIST, faces, pairs)
+    _tell(out, faces, facts, pairs, notes, reader)
+
+
+def _make_room(out: Path, force: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not force):
+        raise ConfigError(f"--out: {str(out)!r} exists and is not empty; name another folder or add --force")
+    for pattern in _WRITTEN:
+        for old in out.glob(pattern):
+            old.unlink()
+
+
+def _kaggle_page(source: str) -> str:
+    return f"https://www.kaggle.com/datasets/{source.removeprefix(PREFIX)}" if source.startswith(PREFIX) else ""
+
+
+def _detector(options: dict[str, Any]) -> Detector | None:
+    """What finds faces or their landmarks; None for crops that stay as they are."""
+    finds = options["kind"] == "find"
+    usual = aligning.PHOTO_SCORE if finds else aligning.CROP_SCORE
+    score = usual if options["min_score"] is None else options["min_score"]
+    if options["finder"] == "haar":
+        if not finds:
+            raise ConfigError("--finder haar: the cascade finds no landmarks to align crops by; add --faces find")
+        return aligning.open_finder("haar", score)
+    name = options["landmarks"] or aligning.installed_landmarks()
+    if name and name != "none":
+        return aligning.open_finder(name, score)
+    if finds:
+        raise ConfigError("--faces find: no RetinaFace is installed; give --landmarks FILE.onnx, or --finder haar")
+    click.echo("no landmarks are available, so 'aligned' is 'whole': give --landmarks FILE.onnx to align the faces")
+    return None
+
+
+def _pack(
+    found: Source, origin: Origin, detector: Detector | None, options: dict[str, Any]
+) -> tuple[FaceSet, leaks.Scan, Notes]:
+    size = options["size"]
+    aligner: aligning.Aligner = aligning.Crops(detector, size)
+    if options["kind"] == "find" and detector:
+        aligner = aligning.Photos(detector, size, options["pick"])
+    with tqdm(total=found.count, desc="align", unit="face", disable=None) as bar:
+        return pack(found, aligner, origin, options["shares"], options["seed"], options["leak_distance"], bar.update)
+
+
+def _tell(
+    out: Path,
+    faces: FaceSet,
+    facts: dict[str, Any],
+    pairs: Sequence[leaks.Copy],
+    notes: Notes,
+    reader: PictureReader,
+) -> None:
+    click.echo(f"{out}: {len(faces)} faces of {faces.size} pixels, {facts['aligned']:.1%} aligned")
+    for name, answers in facts["label_sets"].items():
+        click.echo(_table(name, answers))
+    lines = [
+        (len(reader.skipped), "pictures could not be read and were left out"),
+        (len(notes.no_face), "photos show no face and were left out"),
+        (facts["blank"], "pictures are blank"),
+        (sum(pair.leak for pair in pairs), f"pairs of copies stand in different splits ({leaks.LIST})"),
+        (sum(pair.conflict for pair in pairs), f"pairs of copies have different labels ({leaks.LIST})"),
+        (facts["removed"], "training faces left out as their copies stand in validation or test"),
+    ]
+    for count, about in lines:
+        if count:
+            click.echo(f"{count} {about}")
+    for warning in (*reader.skipped[:5], *notes.warnings):
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _table(name: str, facts: dict[str, Any]) -> str:
+    """Faces of each class and split, by majority where the labels are votes."""
+    columns = [facts["splits"][split]["majority"] for split in SPLITS]
+    lines: list[tuple[str, ...]] = [("by majority" if not facts["single"] else "faces", *SPLITS)]
+    lines += [(label, *(str(column[label]) for column in columns)) for label in facts["labels"]]
+    lines.append(("all", *(str(facts["splits"][split]["images"]) for split in SPLITS)))
+    rows = [f"  {line[0]:<14}" + "".join(f"{cell:>12}" for cell in line[1:]) for line in lines]
+    return "\n".join([f"label set {name!r}", *rows])
