@@ -11,9 +11,12 @@ from engine.errors import ConfigError, MoodlineError
 # Name: module, and what the list of commands says. Loaded when called, since torch takes seconds to import.
 COMMANDS = {
     "prepare": ("trainer.commands.prepare", "Pack a data set: read, align, check, and look for leaks."),
+    "leaks": ("trainer.commands.leaks", "List pictures that stand in a data set more than once."),
+    "collect": ("trainer.commands.collect", "Record labelled faces of your own from a camera or a file."),
     "fit": ("trainer.commands.fit", "Train a recipe, or go on with an interrupted run."),
     "evaluate": ("trainer.commands.evaluate", "Measure a model on one split."),
     "export": ("trainer.commands.export", "Write a trained run as ONNX with its model card."),
+    "report": ("trainer.commands.report", "Write a page about a run: data, scores, pictures, limits."),
 }
 
 
