@@ -1,17 +1,16 @@
 """A training recipe: its settings, and reading and writing them as YAML."""
 
-from dataclasses import asdict, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from engine.errors import ConfigError
 from engine.fields import Count, Name, Positive, Unit, settings
 from engine.pixels import InputSpec
 from trainer.augment import AugmentConfig
 from trainer.nets import NETS
+from trainer.recipes import plain, read_yaml, to_settings, to_yaml
 
 Side = Annotated[int, Field(ge=16, le=224, multiple_of=16)]
 """Pixels; the networks halve it up to four times."""
@@ -71,22 +70,7 @@ class TrainConfig:
         return InputSpec(self.size, self.size, "GRAY", 1 / 255, (self.mean,), (self.std,))
 
     def to_yaml(self) -> str:
-        text: str = yaml.safe_dump({**asdict(self), "labels": list(self.labels)}, sort_keys=False)
-        return text
-
-
-def read_yaml(path: Path) -> Any:
-    """The plain data in YAML file `path`.
-
-    Raises:
-        ConfigError: when it cannot be read or is no YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {str(path)!r} cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
+        return to_yaml(plain(self))
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -100,15 +84,4 @@ def load_config(path: Path) -> TrainConfig:
 
 def parse_config(raw: Any, where: str) -> TrainConfig:
     """A recipe from plain data; `where` begins each problem's line."""
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{where}: expected keys and values, found {type(raw).__name__}")
-    try:
-        return TrainConfig(**raw)
-    except ValidationError as error:
-        problems = [
-            f"{where}: {'.'.join(str(part) for part in item['loc']) or 'recipe'}: {item['msg']}"
-            for item in error.errors()
-        ]
-        raise ConfigError(*problems) from error
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    return to_settings(TrainConfig, raw, where)

@@ -1,7 +1,8 @@
-"""Settings of any class from the plain data of a YAML file, and back to text."""
+"""Settings of any class from YAML files, and back to text."""
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
@@ -10,6 +11,20 @@ from pydantic import ValidationError
 from engine.errors import ConfigError
 
 T = TypeVar("T")
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data in YAML file `path`.
+
+    Raises:
+        ConfigError: when it cannot be read or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {str(path)!r} cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
 
 
 def to_settings(kind: Callable[..., T], raw: Any, where: str) -> T:

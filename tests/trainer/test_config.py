@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from engine.errors import ConfigError
-from trainer.config import TrainConfig, load_config, parse_config, read_yaml
+from trainer.config import TrainConfig, load_config, parse_config
 from trainer.nets import NETS
+from trainer.recipes import read_yaml
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "trainer"
 
