@@ -23,7 +23,7 @@ HOMES = {
     "uvicorn": ["engine/api/"],
     "prometheus_client": ["engine/metrics.py"],
     "orjson": ["engine/jsontext.py"],
-    "yaml": ["pipelines/config.py", "trainer/config.py", "trainer/recipes.py"],
+    "yaml": ["pipelines/config.py", "trainer/recipes.py"],
     "structlog": ["pipelines/logs.py"],
     "click": ["pipelines/", "trainer/cli.py", "trainer/commands/"],
     # Settings and the API's answers are pydantic models; the logic behind them is not.
@@ -39,6 +39,7 @@ HOMES = {
     "optuna": ["trainer/tune.py"],
     "matplotlib": ["trainer/report/"],
     "jinja2": ["trainer/report/"],
+    "markupsafe": ["trainer/report/"],
     "kaggle": ["trainer/sources/kaggle.py"],
 }
 
