@@ -1,0 +1,127 @@
+"""The commands `prepare` and `leaks`: what they write, print and refuse."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.trainer.photos import astronaut
+from tests.trainer.sources.layouts import HEAD, SIDE, VOTE_HEAD, picture, write_csv, write_pictures
+from trainer import cli
+from trainer.faceset import open_faces
+from trainer.labels import FER2013, FERPLUS
+
+
+def call(*arguments):
+    return cli.run([str(argument) for argument in arguments])
+
+
+def fer2013(folder, each=3):
+    """A table with `each` faces of every FER+ class in every split; the first test face is the first training face."""
+    rows, votes = [HEAD], [VOTE_HEAD]
+    for number in range(3 * each * len(FERPLUS)):
+        usage = ("Training", "PublicTest", "PrivateTest")[number // (each * len(FERPLUS))]
+        label = number % len(FERPLUS)
+        image = picture(0 if number == 2 * each * len(FERPLUS) else number)
+        name = FERPLUS[label] if FERPLUS[label] in FER2013 else "neutral"
+        rows.append(f"{FER2013.index(name)},{' '.join(map(str, image.ravel()))},{usage}\n")
+        votes.append(f"{usage},x.png,{','.join('9' if column == label else '0' for column in range(10))}\n")
+    folder.mkdir()
+    return write_csv(folder, "".join(rows), "".join(votes))
+
+
+def test_fer2013_becomes_a_data_set_with_counts_and_leaks(tmp_path, capsys):
+    out = tmp_path / "runs" / "fer"
+    assert call("prepare", fer2013(tmp_path / "fer"), "--out", out, "--landmarks", "none") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("no landmarks are available, so 'aligned' is 'whole'")
+    assert said[1] == f"{out}: 72 faces of {SIDE} pixels, 0.0% aligned"
+    assert "  happiness                3           3           3" in said
+    assert "1 training faces left out as their copies stand in validation or test" in said
+    faces = open_faces(out)
+    assert list(faces.answers) == ["ferplus", "fer2013"]
+    assert np.flatnonzero(faces.removed).tolist() == [0]
+    facts = json.loads((out / "manifest.json").read_text())
+    assert facts["origin"]["name"] == "FER2013" and len(facts["sha256"]) == 64
+    assert facts["extra"]["leaks"] == {"policy": "remove", "distance": 60, "pairs": 1}
+    with (out / "leaks.csv").open(newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["name a", "fer2013.csv, line 2"]
+
+
+@pytest.mark.parametrize("policy", ["keep", "report"])
+def test_leaks_may_stay_in_training(tmp_path, capsys, policy):
+    out = tmp_path / "out"
+    assert call("prepare", fer2013(tmp_path / "fer", 1), "--out", out, "--landmarks", "none", "--leaks", policy) == 0
+    assert not open_faces(out).removed.any()
+    assert "1 pairs of copies stand in different splits" in capsys.readouterr().out
+
+
+def test_the_command_leaks_lists_them(tmp_path, capsys):
+    out = tmp_path / "out"
+    call("prepare", fer2013(tmp_path / "fer", 1), "--out", out, "--landmarks", "none")
+    capsys.readouterr()
+    assert call("leaks", out, "--out", tmp_path / "list.csv") == 0
+    said = capsys.readouterr().out
+    assert f"{out}: 1 pairs of copies stand in different splits, 0 have different labels" in said
+    assert "  test: 1 of 8 faces stand elsewhere too" in said
+    assert "  0 bits: fer2013.csv, line 2 (train) | fer2013.csv, line 18 (test)" in said
+    assert (tmp_path / "list.csv").read_text().count("\n") == 2
+    assert call("leaks", tmp_path) == 2
+
+
+def test_photos_are_searched_and_named_by_the_user(tmp_path, capsys):
+    photos = tmp_path / "photos"
+    for label, row in (("happy", 0), ("sad", 1)):
+        (photos / label).mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(photos / label / f"{number}.png"), astronaut()[: 300 - 40 * row, 90 + 3 * number : 400])
+    cv2.imwrite(str(photos / "sad" / "none.png"), picture(0, 200))
+    (photos / "sad" / "broken.jpg").write_bytes(b"broken")
+    options = ("--faces", "find", "--finder", "haar", "--name", "mine", "--licence", "CC0", "--shares", "1/0/0")
+    assert call("prepare", photos, "--out", tmp_path / "out", *options) == 2
+    assert "broken.jpg: cannot be decoded" in capsys.readouterr().err
+    assert call("prepare", photos, "--out", tmp_path / "out", *options, "--skip-unreadable") == 0
+    said = capsys.readouterr()
+    assert "1 photos show no face and were left out" in said.out
+    assert "1 pictures could not be read and were left out" in said.out
+    assert "broken.jpg" in said.err and "the test split is empty" in said.err
+    faces = open_faces(tmp_path / "out")
+    assert len(faces) == 6 and (faces.origin.name, faces.origin.licence) == ("mine", "CC0")
+    assert faces.extra["aligned_by"] == "haar" and faces.extra["no_face"] == 1
+
+
+def test_a_data_set_is_replaced_only_by_force(tmp_path, capsys):
+    write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
+    arguments = ("prepare", tmp_path / "in", "--out", tmp_path / "out", "--landmarks", "none")
+    assert call(*arguments) == 0
+    (tmp_path / "out" / "answers-old.npy").touch()
+    assert call(*arguments) == 2
+    assert "exists and is not empty" in capsys.readouterr().err
+    assert call(*arguments, "--force") == 0
+    assert not (tmp_path / "out" / "answers-old.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--shares", "80/20"), "expected train/validation/test like 80/10/10"),
+        (("--shares", "0/50/50"), "some for training"),
+        (("--layout", "cubes"), "'cubes' is not one of"),
+        (("--finder", "haar"), "add --faces find"),
+        (("--landmarks", "none.onnx"), "'none.onnx' does not exist"),
+        (("--faces", "find", "--landmarks", "none"), "--finder haar"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(tmp_path, capsys, options, message):
+    write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
+    assert call("prepare", tmp_path / "in", "--out", tmp_path / "out", *options) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_source_is_named(tmp_path, capsys):
+    assert call("prepare", tmp_path / "none", "--out", tmp_path / "out") == 2
+    assert "none' does not exist" in capsys.readouterr().err
