@@ -14,7 +14,10 @@ COMMANDS = {
     "leaks": ("trainer.commands.leaks", "List pictures that stand in a data set more than once."),
     "collect": ("trainer.commands.collect", "Record labelled faces of your own from a camera or a file."),
     "fit": ("trainer.commands.fit", "Train a recipe, or go on with an interrupted run."),
+    "tune": ("trainer.commands.tune", "Search for better settings of a recipe."),
+    "crossval": ("trainer.commands.crossval", "Train and score on k parts of the data."),
     "evaluate": ("trainer.commands.evaluate", "Measure a model on one split."),
+    "compare": ("trainer.commands.compare", "Train many models on the same faces, and put them in one table."),
     "export": ("trainer.commands.export", "Write a trained run as ONNX with its model card."),
     "report": ("trainer.commands.report", "Write a page about a run: data, scores, pictures, limits."),
 }

@@ -31,11 +31,13 @@ class Entry:
 
 MODELS: Mapping[str, Entry] = {
     "majority": Entry(Majority, MajorityConfig()),
-    "lbp-svm": Entry(Svm, SvmConfig(features=LbpConfig())),
-    "hog-svm": Entry(Svm, SvmConfig(features=HogConfig())),
-    "hog-rbf-svm": Entry(Svm, SvmConfig(features=HogConfig(), landmarks=2000, costs=(0.1, 1.0, 10.0))),
+    "lbp-svm": Entry(Svm, SvmConfig(features=LbpConfig(), costs=(1e-5, 3e-5, 1e-4, 3e-4))),
+    "hog-svm": Entry(Svm, SvmConfig(features=HogConfig(), costs=(1e-4, 3e-4, 1e-3, 3e-3))),
+    "hog-rbf-svm": Entry(
+        Svm, SvmConfig(features=HogConfig(), landmarks=2000, gammas=(0.25, 0.5), costs=(0.3, 1.0, 3.0))
+    ),
     "hog-forest": Entry(Forest, ForestConfig(features=HogConfig())),
-    "deep-svm": Entry(Svm, SvmConfig(features=DeepConfig(run="runs/emotion-fer"))),
+    "deep-svm": Entry(Svm, SvmConfig(features=DeepConfig(run="runs/emotion-fer"), costs=(1e-4, 1e-3, 1e-2))),
 }
 
 

@@ -1,0 +1,88 @@
+"""`moodline-train compare`: one table of many models on the same faces."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from engine.errors import ConfigError
+from engine.modelcard import sha256_of
+from trainer import clips
+from trainer.compare import CompareConfig, Comparison, tables
+from trainer.convnet import ConvNet
+from trainer.faceset import manifest, open_faces
+from trainer.recipes import read_yaml, to_settings
+from trainer.tables import gather, to_markdown, write_table
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("recipe", type=_FILE)
+@click.option("--data", type=_FILE, help="The faces, as written by `prepare`.")
+@click.option("--sequences", type=_FILE, help="Clips, as written by `prepare`, for the table of sequence models.")
+@click.option("--out", type=_FILE, required=True, help="Folder for the rows, table.json and table.md.")
+@click.option("--only", default="", help="Make only these rows, with commas; the table shows all there are.")
+@click.option("--force", is_flag=True, help="Make rows again that are finished.")
+def compare(recipe: Path, data: Path | None, sequences: Path | None, out: Path, only: str, force: bool) -> None:
+    """Train and measure every row of the RECIPE (YAML) on the same split, and write the table.
+
+    Settings are chosen on the validation split; the test split is scored once a row. Finished rows are kept,
+    so the same command goes on after an interruption. Published numbers stand beside, marked as such.
+
+    \b
+    moodline-train compare configs/trainer/compare.yaml --data runs/fer2013 --out runs/compare
+    moodline-train compare configs/trainer/compare.yaml --data runs/fer2013 --out runs/compare --only hog-svm
+    moodline-train compare configs/trainer/compare.yaml --sequences runs/ckplus --out runs/compare
+    """
+    config = to_settings(CompareConfig, read_yaml(recipe), str(recipe))
+    if data is None and sequences is None:
+        raise ConfigError("compare: name --data, the faces to train and test on, or --sequences, or both")
+    command = shlex.join(
+        ["moodline-train", "compare", str(recipe), "--out", str(out)]
+        + (["--data", str(data)] if data else [])
+        + (["--sequences", str(sequences)] if sequences else [])
+    )
+    if data is not None:
+        _faces(config, data, out, tuple(name.strip() for name in only.split(",") if name.strip()), force, command)
+    if sequences is not None:
+        _sequences(config, sequences, out / "sequences", recipe, command)
+    for table in gather(out):
+        click.echo(to_markdown(table))
+
+
+def _faces(config: CompareConfig, data: Path, out: Path, only: tuple[str, ...], force: bool, command: str) -> None:
+    faces = open_faces(data)
+    comparison = Comparison(config, faces, out, command)
+    facts = {"data": {"sha256": comparison.data_sha256, "name": faces.origin.name}, "command": command}
+    jobs = comparison.jobs(only)
+    with tqdm(total=len(jobs), desc="rows", unit="row", disable=None) as bar:
+        for job in jobs:
+            bar.set_postfix_str(f"{job.label_set} {job.row.name}")
+            comparison.make(job, force)
+            for table in tables(config, out):
+                write_table({**facts, **table}, out / table["label_set"])
+            gather(out)
+            bar.update()
+
+
+def _sequences(config: CompareConfig, data: Path, out: Path, recipe: Path, command: str) -> None:
+    if config.sequences is None:
+        raise ConfigError(f"{recipe}: --sequences needs a part `sequences` with the network to use")
+    wanted = config.sequences
+    faces = open_faces(data)
+    network = Path(wanted.network)
+    net = ConvNet.open(network, wanted.label_set or None)
+    found = clips.clips_of(faces, net)
+    facts: dict[str, Any] = {
+        "data": {"sha256": manifest(faces)["sha256"], "name": faces.origin.name},
+        "command": command,
+        "kind": "sequences",
+        "label_set": "sequences",
+        "folds": wanted.folds,
+        "repeats": wanted.repeats,
+        **clips.manifest_of(found, {"run": wanted.network, "sha256": sha256_of(network / "best.pt")}),
+    }
+    write_table({**facts, "rows": clips.compare_models(found, net.labels, wanted)}, out)

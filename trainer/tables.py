@@ -1,0 +1,62 @@
+"""Comparison tables as files: `table.json` for programs, `table.md` for people."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    "| model | accuracy (95 %) | balanced | macro-F1 | parameters | fit | ms/face | |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def write_table(table: Mapping[str, Any], folder: Path) -> None:
+    """Write `folder/table.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "table.json", table)
+
+
+def gather(out: Path) -> list[dict[str, Any]]:
+    """All tables in the folders of `out`, written together as `out/table.json` and `out/table.md` too."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*/table.json"))]
+    _write(out / "table.json", {"tables": found})
+    (out / "table.md").write_text("\n".join(to_markdown(table) for table in found), encoding="utf-8")
+    return found
+
+
+def to_markdown(table: Mapping[str, Any]) -> str:
+    """One table, its published numbers below its own and marked."""
+    if table.get("kind") == "sequences":
+        title = f"### Sequences: {table['clips']} clips of {table['persons']} persons"
+    else:
+        title = f"### {table['label_set']}: {table['split']} split, {table['view']} faces, truth: {table['truth']}"
+    own = [_own(row) for row in table["rows"]]
+    published = [
+        f"| {each['name']} | {100 * each['accuracy']:.2f} % | | | | | | *as published:* {each['source']} |"
+        for each in table.get("published", ())
+    ]
+    missing = table.get("missing")
+    waiting = f"\nNot made yet: {', '.join(missing)}.\n" if missing else ""
+    return f"{title}\n\n{HEAD}{''.join(line + chr(10) for line in (*own, *published))}{waiting}"
+
+
+def _own(row: Mapping[str, Any]) -> str:
+    low, high = row["accuracy_interval"] or (0.0, 1.0)
+    cells = [
+        row["name"],
+        f"{100 * row['accuracy']:.2f} % ({100 * low:.1f}-{100 * high:.1f})",
+        f"{100 * row['balanced_accuracy']:.1f} %",
+        f"{row['macro_f1']:.3f}",
+        f"{row['parameters']:,}" if row.get("parameters") is not None else "",
+        f"{row['fit_seconds']:.0f} s" if row.get("fit_seconds") is not None else "",
+        f"{row['milliseconds']:.2f}" if row.get("milliseconds") is not None else "",
+        row.get("note", ""),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _write(path: Path, facts: Mapping[str, Any]) -> None:
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)
