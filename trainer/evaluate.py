@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from engine.items import Floats
 from trainer import metrics as measure
-from trainer.faceset import FaceSet
+from trainer.faceset import SPLITS, FaceSet
 from trainer.labels import Bools, Ints
 from trainer.latency import latency, machine
+from trainer.leaks import leaked_rows
 from trainer.metrics import fit_temperature, rounded, softmax
-from trainer.scoring import VIEWS, Shared, leaked, rows_of, score, shared_labels, tempered
+from trainer.scoring import VIEWS, Shared, rows_of, score, shared_labels, tempered
 from trainer.slices import properties, slices
 from trainer.subjects import Subject
 
@@ -53,7 +54,7 @@ def evaluate(
     rows, blank = rows_of(faces, split)
     logits = {view: score(subject, faces, rows, view) for view in VIEWS}
     subject = tempered(subject, faces, shared, (rows, logits) if split == "validation" else None)
-    leaks = leaked(faces, split)[rows]
+    leaks = leaked_rows(faces, SPLITS.index(split))[rows]
     truths = {name: shared.translated(truth)[rows] for name, truth in shared.truths().items()}
     absent = {name: _absent(shared, truth[rows]) for name, truth in shared.truths().items()}
     temperature = subject.temperature or 1.0

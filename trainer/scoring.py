@@ -1,6 +1,5 @@
 """Asking a model about one split: the labels it shares with the data, its logits, its temperature."""
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +8,7 @@ from tqdm import tqdm
 from engine.errors import ConfigError, ModelError
 from engine.items import Floats
 from trainer.faceset import SPLITS, FaceSet
-from trainer.labels import Answers, Bools, Ints, canonical
+from trainer.labels import Answers, Ints, canonical
 from trainer.metrics import fit_temperature
 from trainer.subjects import Subject
 
@@ -124,12 +123,3 @@ def tempered(
     stacked = np.concatenate([values[known][:, shared.columns] for values in logits.values()])
     fitted = fit_temperature(stacked, np.tile(truth[rows][known], len(logits)))
     return replace(subject, temperature=fitted, temperature_from="validation")
-
-
-def leaked(faces: FaceSet, split: str) -> Bools:
-    """Which faces of `split` stand, pixel for pixel, in another split too; `(N,)`."""
-    digests = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in faces.whole]
-    inside = np.asarray(faces.split) == SPLITS.index(split)
-    elsewhere = {digest for digest, here in zip(digests, inside, strict=True) if not here}
-    copied: Bools = inside & np.array([digest in elsewhere for digest in digests], np.bool_)
-    return copied
