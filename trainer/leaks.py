@@ -28,7 +28,6 @@ DISTANCE = 60
 showed the same photo (moved by a few pixels, lit or watermarked otherwise); at 64 to 68 bits 5 of 64 were false (the
 same person with another face, or somebody else), at 72 half."""
 _SIDE = 48
-_CHUNK = 1024
 
 
 def hashes(images: Image) -> Bools:
@@ -45,19 +44,21 @@ def hashes(images: Image) -> Bools:
     return bits
 
 
-def near(codes: Bools, distance: int) -> tuple[Ints, Ints, Ints]:
+def near(codes: Bools, distance: int, at_once: int = 2**25) -> tuple[Ints, Ints, Ints]:
     """All pairs of rows of `codes` that differ in at most `distance` bits: first row, second row (larger), bits.
 
-    As signs, two rows multiply to the number of equal bits less the number of different ones: a matrix product.
+    As signs, two rows multiply to the number of equal bits less the number of different ones: a matrix product,
+    made for `at_once` pairs at a time (4 bytes each).
     """
     signs = np.where(codes, 1, -1).astype(np.float32)
-    found = [_near_chunk(signs, start, distance) for start in range(0, max(len(signs), 1), _CHUNK)]
+    step = max(at_once // max(len(signs), 1), 1)
+    found = [_near_chunk(signs, start, step, distance) for start in range(0, max(len(signs), 1), step)]
     first, second, bits = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, bits
 
 
-def _near_chunk(signs: Floats, start: int, distance: int) -> tuple[Ints, Ints, Ints]:
-    product = signs[start : start + _CHUNK] @ signs[start:].T
+def _near_chunk(signs: Floats, start: int, step: int, distance: int) -> tuple[Ints, Ints, Ints]:
+    product = signs[start : start + step] @ signs[start:].T
     row, column = np.nonzero(product >= signs.shape[1] - 2 * distance)
     later = column > row
     row, column = row[later], column[later]

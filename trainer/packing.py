@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from trainer.leaks import DISTANCE, Scan, merged, scan
 from trainer.sources.base import TRAIN, VALIDATION, Record, Source
 from trainer.splits import assign, groups_of
 
-BATCH = 32
-"""Pictures that go to the detector together."""
+BATCH, BATCH_BYTES = 32, 2**28
+"""Pictures that go to the detector together: so many, fewer where they are large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,13 @@ def pack(
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    while batch := list(islice(records, BATCH)):
+    batch: list[Record] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == BATCH or sum(each.image.size for each in batch) > BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
         yield batch
 
 

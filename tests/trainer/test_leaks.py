@@ -58,10 +58,11 @@ def test_distances_are_counts_of_different_bits():
 
 
 def test_many_pictures_are_compared_in_chunks():
-    codes = np.random.default_rng(0).random((2500, 64)) < 0.5
-    codes[2400] = codes[3]
-    first, second, _ = leaks.near(codes, 0)
-    assert (first.tolist(), second.tolist()) == ([3], [2400])
+    codes = np.random.default_rng(0).random((300, 64)) < 0.5
+    codes[240] = codes[3]
+    for at_once in (10, 7 * 300, 10**6):
+        first, second, _ = leaks.near(codes, 0, at_once)
+        assert (first.tolist(), second.tolist()) == ([3], [240])
 
 
 def test_no_pictures_have_no_copies():

@@ -49,7 +49,7 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Of a face [default: 0.8 in crops, 0.6 in photos].")
 @click.option("--size", type=click.IntRange(16, 224), default=48, show_default=True, help="Side of the stored faces.")
 @click.option("--shares", default="80/10/10", show_default=True, callback=_shares, help="Of splits that are missing.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits dealt out here.")
 @click.option(
     "--leaks",
     "policy",

@@ -88,8 +88,12 @@ def _image(table: Path, line: int, text: str) -> Image:
     try:
         return np.frombuffer(bytearray(map(int, values)), np.uint8).reshape(SIDE, SIDE)
     except ValueError as error:
-        wrong = next(value for value in values if not (value.isdigit() and int(value) < 256))
-        raise ConfigError(f"{where}: expected numbers 0..255, found {wrong!r}") from error
+        wrong = next(value for value in values if not _is_byte(value))
+        raise ConfigError(f"{where}: expected numbers 0..255, found {wrong[:20]!r}") from error
+
+
+def _is_byte(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) < 256
 
 
 def _read_votes(path: Path) -> list[tuple[str, Image]]:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.errors import ConfigError
 
@@ -20,11 +21,18 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, st
             for name in columns:
                 if name not in names:
                     raise ConfigError(f"{path}, line 1: column {name!r} is missing; there is {', '.join(names)!r}")
-            for values in reader:
-                if values:
-                    yield reader.line_num, _row(path, reader.line_num, names, values)
+            yield from _lines(path, reader, names)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
+
+
+def _lines(path: Path, reader: Any, names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        for values in reader:
+            if values:
+                yield reader.line_num, _row(path, reader.line_num, names, values)
+    except csv.Error as error:
+        raise ConfigError(f"{path}, line {reader.line_num}: no CSV ({error})") from error
 
 
 def _row(path: Path, line: int, names: Sequence[str], values: Sequence[str]) -> dict[str, str]:
@@ -42,6 +50,6 @@ def whole_number(path: Path, line: int, row: dict[str, str], column: str, limit:
         ConfigError: it is something else.
     """
     text = row[column]
-    if not (text.isascii() and text.isdigit() and int(text) <= limit):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= limit):
         raise ConfigError(f"{path}, line {line}, column {column!r}: expected a number 0..{limit}, found {text!r}")
     return int(text)

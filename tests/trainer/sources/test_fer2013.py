@@ -53,6 +53,10 @@ def test_the_challenges_own_file_is_known_by_its_name_and_odd_header(tmp_path):
         # a line cut short, or too long
         (f"{HEAD}0\n", None, "line 2, column 'pixels': no value"),
         (f"{HEAD}0,{PIXELS},Training,9\n", None, "line 2: 4 values for 3 columns"),
+        # an open quotation mark that swallows the rest
+        (f'{HEAD}0,"{PIXELS},Training\n' + ROWS * 12, None, r"fer2013\.csv, line \d+: no CSV"),
+        # a number of five thousand digits
+        (f"{HEAD}0,{PIXELS.replace('17', '1' * 5000, 1)},Training\n", None, "line 2, column 'pixels'.*found '111"),
         # votes that are no number
         (HEAD + ROWS, VOTE_HEAD + VOTES.replace(",9,", ",many,"), r"fer2013new\.csv, line 3.*'happiness'.*'many'"),
         # fewer votes than images
