@@ -30,7 +30,8 @@ def to_markdown(table: Mapping[str, Any]) -> str:
     if table.get("kind") == "sequences":
         title = f"### Sequences: {table['clips']} clips of {table['persons']} persons"
     else:
-        title = f"### {table['label_set']}: {table['split']} split, {table['view']} faces, truth: {table['truth']}"
+        title = f"### {table['label_set']}: {table['split']} split, {table['view']} faces"
+        title += f", truth: {table['truth']}" if table["truth"] else ""
     own = [_own(row) for row in table["rows"]]
     published = [
         f"| {each['name']} | {100 * each['accuracy']:.2f} % | | | | | | *as published:* {each['source']} |"

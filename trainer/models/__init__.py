@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from trainer.config import TrainConfig
 from trainer.features import HogConfig, LbpConfig
 from trainer.models.base import Classifier, Model
+from trainer.models.cnn import Cnn
 from trainer.models.deep import DeepConfig
 from trainer.models.forest import Forest, ForestConfig
 from trainer.models.majority import Majority, MajorityConfig
@@ -38,6 +40,7 @@ MODELS: Mapping[str, Entry] = {
     ),
     "hog-forest": Entry(Forest, ForestConfig(features=HogConfig())),
     "deep-svm": Entry(Svm, SvmConfig(features=DeepConfig(run="runs/emotion-fer"), costs=(1e-4, 1e-3, 1e-2))),
+    "cnn": Entry(Cnn, TrainConfig(name="cnn", net="resnet-1.6m")),
 }
 
 

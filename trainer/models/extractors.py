@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import ConfigError
 from engine.items import Floats
 from trainer.features import Cached, Extractor, Hog, HogConfig, Lbp, LbpConfig
 from trainer.models.deep import Deep, DeepConfig
@@ -25,6 +26,19 @@ def extractor(config: FeatureConfig, cache: Path | None = None) -> Extractor:
     else:
         found = Deep(config)
     return found if cache is None else Cached(found, cache)
+
+
+def check_same(extract: Extractor, facts: Mapping[str, Any], name: str) -> None:
+    """A kept model needs the features it learned from.
+
+    Raises:
+        ConfigError: they are others now, for example since their network was trained again.
+    """
+    if facts.get("features") != extract.name:
+        raise ConfigError(
+            f"model {name!r} learned from features {facts.get('features')!r}, and now gets {extract.name!r}; "
+            "bring back their network, or fit the model again"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

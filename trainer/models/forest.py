@@ -14,7 +14,7 @@ from engine.fields import Count, settings
 from engine.items import Floats, Image
 from trainer.labels import Ints
 from trainer.models.base import Examples, check_examples, check_faces, hard_labels, hold_out
-from trainer.models.extractors import FeatureConfig, extractor
+from trainer.models.extractors import FeatureConfig, check_same, extractor
 from trainer.models.store import Stored, write
 from trainer.recipes import plain
 from trainer.sampling import Imbalance, balance
@@ -116,7 +116,7 @@ class Forest:
             tried.append({"leaf": leaf, "accuracy": accuracy})
             if accuracy is None or accuracy > best:
                 best, self._trees, self._facts = accuracy or 0.0, trees, {"leaf": leaf}
-        self._facts |= {"tried": tried, "imbalance": balanced.facts}
+        self._facts |= {"tried": tried, "features": self._extract.name, "imbalance": balanced.facts}
 
     def _grow(self, features: Floats, labels: Ints, weights: Floats, leaf: int) -> Trees:
         forest = RandomForestClassifier(
@@ -152,6 +152,7 @@ class Forest:
         write(Stored(self.name, self.labels, plain(self.config), self._facts, arrays), folder)
 
     def restore(self, stored: Stored) -> None:
+        check_same(self._extract, stored.facts, self.name)
         self._trees = Trees(**stored.arrays)
         self._facts = dict(stored.facts)
 

@@ -100,6 +100,12 @@ class Averaged:
 class Logistic:
     """Logistic regression on the mean of a clip's deep features: order forgotten, but trained on the same clips."""
 
+    @staticmethod
+    def pool(features: Floats) -> Floats:
+        """One row `(D,)` of a clip's `(T, D)`."""
+        mean: Floats = features.mean(0)
+        return mean
+
     def __init__(self, name: str, labels: tuple[str, ...], net_labels: tuple[str, ...], config: GruConfig) -> None:
         self.name, self.labels, self.net_labels, self.config = name, labels, net_labels, config
         self._arrays: dict[str, Any] = {}
@@ -110,7 +116,7 @@ class Logistic:
 
     def fit(self, tracks: Sequence[Track], truth: Ints) -> None:
         _check(tracks, truth)
-        means = _means(tracks)
+        means = self._pooled(tracks)
         scaler = Scaler.fit(means)
         found = LogisticRegression(C=self.config.cost, max_iter=500).fit(scaler(means), truth)
         two = len(found.classes_) == 2
@@ -124,7 +130,7 @@ class Logistic:
     def predict_proba(self, tracks: Sequence[Track]) -> Floats:
         if not tracks:
             return np.zeros((0, len(self.labels)), np.float32)
-        scores = Scaler.of(self._arrays)(_means(tracks)) @ self._arrays["weights"].T + self._arrays["bias"]
+        scores = Scaler.of(self._arrays)(self._pooled(tracks)) @ self._arrays["weights"].T + self._arrays["bias"]
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
@@ -133,6 +139,18 @@ class Logistic:
 
     def restore(self, stored: Stored) -> None:
         self._arrays = dict(stored.arrays)
+
+    def _pooled(self, tracks: Sequence[Track]) -> Floats:
+        return np.stack([self.pool(track.features) for track in tracks])
+
+
+class LastFrame(Logistic):
+    """Logistic regression on the last frame alone: in clips that end at the peak, the best single picture."""
+
+    @staticmethod
+    def pool(features: Floats) -> Floats:
+        last: Floats = features[-1]
+        return last
 
 
 class _Net(nn.Module):  # type: ignore[misc,unused-ignore]
@@ -219,6 +237,7 @@ class Gru:
 SEQUENCES: Mapping[str, Callable[[str, tuple[str, ...], tuple[str, ...], GruConfig], Any]] = {
     "cnn-averaged": Averaged,
     "features-averaged-logistic": Logistic,
+    "features-last-logistic": LastFrame,
     "cnn-gru": Gru,
 }
 
@@ -246,10 +265,6 @@ def open_sequence_model(folder: Path) -> SequenceModel:
 def _write(model: Averaged | Logistic | Gru, arrays: Mapping[str, Any], folder: Path) -> None:
     facts = {"net_labels": list(model.net_labels)}
     write(Stored(model.name, model.labels, plain(model.config), facts, arrays), folder)
-
-
-def _means(tracks: Sequence[Track]) -> Floats:
-    return np.stack([track.features.mean(0) for track in tracks])
 
 
 def _check(tracks: Sequence[Track], truth: Ints) -> None:

@@ -22,7 +22,7 @@ from trainer.models.base import (
     hold_out,
     softmax,
 )
-from trainer.models.extractors import FeatureConfig, Scaler, extractor
+from trainer.models.extractors import FeatureConfig, Scaler, check_same, extractor
 from trainer.models.linear import Linear, fit_linear
 from trainer.models.store import Stored, write
 from trainer.recipes import plain
@@ -98,7 +98,7 @@ class Svm:
         self._seen = np.bincount(labels, minlength=len(self.labels)) > 0
         balanced = balance(features, labels, self.labels, self.config.imbalance, self.config.seed)
         self._choose(balanced, self._scaler(self._extract(validation[0])), hard_labels(validation[1]))
-        self._facts["imbalance"] = balanced.facts
+        self._facts |= {"features": self._extract.name, "imbalance": balanced.facts}
 
     def _choose(self, train: Balanced, held: Floats, truth: Ints) -> None:
         best, tried = -1.0, []
@@ -156,6 +156,7 @@ class Svm:
         write(Stored(self.name, self.labels, plain(self.config), self._facts, arrays), folder)
 
     def restore(self, stored: Stored) -> None:
+        check_same(self._extract, stored.facts, self.name)
         arrays = stored.arrays
         self._scaler = Scaler.of(arrays)
         self._linear = Linear(arrays["weights"], arrays["bias"])

@@ -6,12 +6,14 @@ import pytest
 from engine.errors import ConfigError
 from trainer.models import MODELS, build, open_model
 
+STILL = {"turn": 0, "zoom": 0, "shift": 0, "contrast": 0.1, "cutout_share": 0, "side_light": 0.01}
 LABELS = ("up", "down", "flat", "never seen")
 SMALL = {
     "lbp-svm": {"features": {"radii": [1], "grid": 2, "size": 24}, "costs": [0.01, 0.1], "steps": 40},
     "hog-svm": {"features": {"cells": [8], "size": 24}, "costs": [0.01, 0.1], "steps": 40},
     "hog-rbf-svm": {"features": {"cells": [8], "size": 24}, "costs": [1.0], "steps": 40, "landmarks": 40},
     "hog-forest": {"features": {"cells": [8], "size": 24}, "trees": 9, "depth": 6},
+    "cnn": {"net": "tiny", "size": 16, "first_size": 16, "epochs": 8, "batch_size": 12, "threads": 1, "augment": STILL},
 }
 
 
