@@ -97,10 +97,19 @@ def read_picture(path: Path) -> Image:
 def _cut_short(data: bytes) -> bool:
     """Whether a picture lacks its end: decoders would fill the rest with gray and say nothing."""
     if data.startswith(b"\xff\xd8"):
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+        return data.find(b"\xff\xd9", _scan_start(data)) < 0
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data[-64:]
     return not data
+
+
+def _scan_start(data: bytes) -> int:
+    """Where the pixels of a JPEG begin: past its headers, which may hold a whole JPEG of their own as a thumbnail."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] not in (b"\xda", b""):
+        filler = data[place + 1] == 0xFF
+        place += 1 if filler else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
 
 
 def in_order(labels: set[str]) -> tuple[str, ...]:

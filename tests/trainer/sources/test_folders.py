@@ -136,3 +136,16 @@ def test_a_picture_cut_short_is_not_filled_up_in_silence(tmp_path, suffix):
     path.write_bytes(b"")
     with pytest.raises(ConfigError, match="is empty"):
         read_picture(path)
+
+
+def test_a_jpeg_with_a_thumbnail_or_something_behind_it_is_whole(tmp_path):
+    path = tmp_path / "face.jpg"
+    cv2.imwrite(str(path), picture(0, 96))
+    data = path.read_bytes()
+    thumbnail = b"\xff\xe1" + (len(data) + 2).to_bytes(2, "big") + data
+    for whole in (data + b"\xff\xda motion", data[:2] + thumbnail + data[2:]):
+        path.write_bytes(whole)
+        assert read_picture(path).shape == (96, 96, 3)
+    path.write_bytes(data[:2] + thumbnail + data[2:-40])
+    with pytest.raises(ConfigError, match="cut short"):
+        read_picture(path)
