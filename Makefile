@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev system demo test check lint fmt type unit bench clean
+.PHONY: help setup setup-dev system demo test check lint fmt type unit train-smoke bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run-$(LOCK) ## .venv with all that `moodline` needs (LOCK=gpu for a CUDA machine)
 
@@ -35,6 +35,9 @@ unit: ## the tests alone
 fmt: ## rewrite to house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+train-smoke: setup-dev ## the trainer's whole chain on 700 drawn faces, then the engine on what it exported
+	$(BIN)/python -m tests.smoke.train_smoke $(ARGS)
 
 bench: setup-dev ## speed as ratios against the plain loop, on this machine
 	$(BIN)/python -m benchmarks.throughput

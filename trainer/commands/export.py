@@ -56,8 +56,8 @@ def _row(folder: Path, row: dict[str, Any]) -> str:
     )
     if row["variant"] == "fp32":
         return text
-    loss = row["against_fp32"]["test"]["accuracy_loss_points"]
-    points = ", ".join(f"{value:+.2f}" for value in loss.values())
+    loss = row["against_fp32"]["test"]["accuracy_loss_points_by_view"]
+    points = ", ".join(f"{view} {value:+.2f}" for view, value in loss.items())
     return f"{text} ({row['latency_ratio']:.2f} of FP32's time); points lost: {points}"
 
 
