@@ -12,7 +12,7 @@ from engine.errors import ConfigError, ModelError
 from engine.modelcard import card_path, load_model
 from engine.sessions import open_session
 from tests.trainer.support import invented_set
-from trainer import faceset
+from trainer import cli, faceset
 from trainer.batches import examples
 from trainer.card import Identity
 from trainer.config import TrainConfig
@@ -181,3 +181,31 @@ def test_a_folder_that_is_no_whole_run_is_refused_by_name(tmp_path, run, faces, 
 def test_a_label_set_that_the_run_did_not_learn_is_refused(tmp_path, run, faces):
     with pytest.raises(ConfigError, match="learned ferplus, fer2013, not 'mine'"):
         release_run(run, faces, tmp_path / "tiny.onnx", label_set="mine")
+
+
+def test_the_command_writes_all_variants_and_tells_what_each_is_worth(tmp_path, run, faces, capsys):
+    faceset.save(faces, tmp_path / "data")
+    arguments = ["--data", tmp_path / "data", "--out", tmp_path / "models" / "tiny.onnx", "--fp16", "--int8"]
+    assert cli.run(["export", *map(str, (run, *arguments, "--labels", "fer2013", "--calibration", 8))]) == 0
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first.startswith("largest difference of a logit to PyTorch:")
+    assert [row.split(":")[0].split("/")[-1] for row in rows] == ["tiny.onnx", "tiny-fp16.onnx", "tiny-int8.onnx"]
+    assert "test label aligned" in rows[0] and "points lost: aligned" in rows[2] and "of FP32's time" in rows[2]
+    for name in ("tiny", "tiny-fp16", "tiny-int8"):
+        assert load_model(tmp_path / "models" / f"{name}.onnx").card.labels == FER2013
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{run}", "--data", "{data}", "--out", "tiny.pt"), "tiny.pt' must end in .onnx"),
+        (("{run}", "--data", "none", "--out", "tiny.onnx"), "'none' is no prepared data set"),
+        (("none", "--data", "{data}", "--out", "tiny.onnx"), "none/config.yaml"),
+        (("{run}", "--data", "{data}", "--out", "tiny.onnx", "--labels", "mine"), "not 'mine'"),
+    ],
+)
+def test_wrong_arguments_end_with_2_and_one_line(tmp_path, run, faces, arguments, message, capsys):
+    faceset.save(faces, tmp_path / "data")
+    assert cli.run(["export", *(each.format(run=run, data=tmp_path / "data") for each in arguments)]) == 2
+    said = capsys.readouterr().err
+    assert message in said and len(said.splitlines()) == 1 and not (tmp_path / "tiny.onnx").exists()
