@@ -10,6 +10,7 @@ from engine.errors import ConfigError
 from engine.items import Image
 from trainer.labels import Ints
 
+_FEW_GROUPS = 1000
 Fold = tuple[Ints, Ints]
 """Rows to train on and rows held out, both sorted."""
 Table = NDArray[np.float64]
@@ -106,18 +107,31 @@ def _whole_parts(count: int, shares: Table) -> Ints:
 
 
 def _fill_with_groups(labels: Ints, groups: Ints, shares: Table, generator: np.random.Generator) -> Image:
-    """Largest groups first, each to the split where it brings the classes nearest to their shares (chi-square)."""
+    """The best of some draws: fewest classes missing from a split, then classes nearest to their shares."""
     classes, index = np.unique(labels, return_inverse=True)
     counts = np.zeros((int(groups.max(initial=-1)) + 1, len(classes)))
     np.add.at(counts, (groups, index), 1)
-    target = np.maximum(shares[:, None] * counts.sum(0), 1e-9)
-    filled = np.zeros_like(target)
+    target = shares[:, None] * counts.sum(0)
+    # Many groups come out well in any order; few may leave a split without a class.
+    draws = [_draw(counts, target, generator) for _ in range(30 if len(counts) <= _FEW_GROUPS else 1)]
+    _, _, of_group = min(draws, key=lambda draw: draw[:2])
+    return of_group[groups]
+
+
+def _draw(counts: Table, target: Table, generator: np.random.Generator) -> tuple[int, float, Image]:
+    """Large groups first, each to the split where it brings the classes nearest to `target` (chi-square).
+
+    `counts` is groups by classes, `target` splits by classes. Sizes are varied by up to a quarter, or every draw would
+    be the same. Returns how many classes miss a split, the final distance, and each group's split.
+    """
+    filled, expected = np.zeros_like(target), np.maximum(target, 1e-9)
     of_group = np.zeros(len(counts), np.uint8)
-    order = generator.permutation(len(counts))
-    for group in order[np.argsort(-counts[order].sum(1), kind="stable")]:
+    sizes = counts.sum(1) * generator.uniform(0.75, 1.25, len(counts))
+    for group in np.argsort(-sizes, kind="stable"):
         added = counts[group]
-        cost = (added * (2 * (filled - target) + added) / target).sum(1)
+        cost = (added * (2 * (filled - target) + added) / expected).sum(1)
         best = int(cost.argmin())
         filled[best] += added
         of_group[group] = best
-    return of_group[groups]
+    missing = int(((filled == 0) & (target > 0)).sum())
+    return missing, float(((filled - target) ** 2 / expected).sum()), of_group

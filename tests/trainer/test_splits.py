@@ -44,6 +44,12 @@ def test_no_person_is_in_two_splits_and_classes_stay_near_their_shares():
     assert np.abs(shares - [0.8, 0.1, 0.1]).max() < 0.05
 
 
+def test_persons_are_dealt_out_otherwise_by_another_seed():
+    groups, labels = np.repeat(np.arange(10), np.arange(20, 30)), np.arange(245) % 3
+    dealt = {splits.assign(labels, groups, (6, 2, 2), seed).tobytes() for seed in range(5)}
+    assert len(dealt) > 2
+
+
 def test_faces_without_a_known_person_stand_alone():
     labels = np.zeros(100, np.int64)
     split = splits.assign(labels, np.full(100, -1), (8, 1, 1), seed=0)
