@@ -16,6 +16,7 @@ from trainer.labels import FER2013
 
 SIZE = 48
 _SCALE = 4  # drawn larger, then shrunk, so that lines are smooth
+_PATCHES, _BLOTCHES = 9, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ LOOKS = {
 def draw(look: Look, generator: np.random.Generator) -> Image:
     """One face as gray uint8 `(48, 48)`, with its own head, light, place, turn and grain."""
     skin, dark = generator.uniform(140, 215), generator.uniform(20, 70)
-    canvas = np.full((SIZE, SIZE), generator.uniform(30, 120), np.float32)
-    canvas = cv2.resize(canvas, None, fx=_SCALE, fy=_SCALE)
+    canvas = _clutter(generator, 20, 200)
+    _ellipse(canvas, (24, generator.uniform(17, 22)), generator.uniform((16, 17), (21, 21)), generator.uniform(10, 230))
     _ellipse(canvas, (24, 25), (generator.uniform(15, 18), generator.uniform(19, 22)), skin)
     jitter = generator.normal(0, 0.35, 6)
     for side in (-1, 1):
@@ -58,7 +59,13 @@ def draw(look: Look, generator: np.random.Generator) -> Image:
         _line(canvas, np.array([inner, outer]), dark, 1.4)
     _line(canvas, np.array([[24, 22], [23, 29], [25, 29]]), skin * 0.8, 0.8)
     _mouth(canvas, look, jitter, dark)
-    return _photographed(canvas, generator)
+    return _photographed(canvas + _clutter(generator, -_BLOTCHES, _BLOTCHES), generator)
+
+
+def _clutter(generator: np.random.Generator, low: float, high: float) -> Image:
+    """Soft random patches: a different room behind every face, since even drawings are looked through for copies."""
+    patches = generator.uniform(low, high, (_PATCHES, _PATCHES)).astype(np.float32)
+    return cv2.resize(patches, (SIZE * _SCALE, SIZE * _SCALE), interpolation=cv2.INTER_LINEAR)
 
 
 def _mouth(canvas: Image, look: Look, jitter: Image, dark: float) -> None:

@@ -88,9 +88,7 @@ class Chain:
         write_csv(self.folder / "fer2013.csv", rows)
 
     def prepare(self) -> None:
-        # Drawings of one expression resemble each other as only copies of a photo do.
-        leaks = "remove" if self.fer2013 else "report"
-        how = ("--landmarks", self.landmarks or "none", "--leaks", leaks)
+        how = ("--landmarks", self.landmarks or "none")
         self.train("prepare", self.folder / "fer2013.csv", "--out", self.data, *how)
         require(self.data / "manifest.json")
         images = json.loads((self.data / "manifest.json").read_text())["images"]
