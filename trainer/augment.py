@@ -1,6 +1,7 @@
 """Random changes to a batch of faces that keep their expression, as tensor arithmetic on the whole batch."""
 
 import math
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
@@ -30,6 +31,12 @@ class AugmentConfig:
     noise: Positive = 0.2
     cutout_share: Unit = 0.4
     cutout: Unit = 0.4
+
+    def times(self, factor: float) -> "AugmentConfig":
+        """The same with every extent and share multiplied by `factor`; the strength of noise and the size of
+        patches, which their shares ration already, stay."""
+        names = [item.name for item in fields(self) if item.name not in ("noise", "cutout")]
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 
 def augment(batch: Tensor, low: float, high: float, config: AugmentConfig, generator: torch.Generator) -> Tensor:

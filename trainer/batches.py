@@ -108,33 +108,38 @@ def training_epoch(data: Examples, config: TrainConfig, epoch: int) -> Iterator[
     """
     generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
     factors = class_factors(data.targets[data.train][:, data.slices[0]], config.strength)
-    rows, weights = _rows(data, config, factors, generator)
+    rows, weights = _rows(data, "none" if _is_last(config, epoch) else config.imbalance, factors, generator)
     order = torch.randperm(len(rows), generator=generator).numpy()
     rows, weights = rows[order], weights[order]
     aligned = (torch.rand(len(rows), generator=generator) < config.aligned_share).numpy()
     small = config.first_size if epoch < config.first_epochs else None
+    changes = config.augment.times(config.last_augment) if _is_last(config, epoch) else config.augment
     low, high = ((value - config.mean) / config.std for value in (0, 1))
     for number in range(batches_per_epoch(data, config)):
         part = np.arange(number * config.batch_size, (number + 1) * config.batch_size) % len(rows)
         chosen = rows[part]
         images = [(data.aligned if use else data.whole)[row] for row, use in zip(chosen, aligned[part], strict=True)]
-        images = compressed(images, config.augment.jpeg_share, generator)
+        images = compressed(images, changes.jpeg_share, generator)
         batch = torch.from_numpy(pixels.to_tensor(images, config.input))
-        batch = augment(batch, low, high, config.augment, generator)
+        batch = augment(batch, low, high, changes, generator)
         if small:
             batch = functional.interpolate(batch, (small, small), mode="area")
         targets = torch.from_numpy(data.targets[chosen] * weights[part, None])
         yield mix_up(batch, targets, config.mixup, generator)
 
 
-def _rows(data: Examples, config: TrainConfig, factors: Floats, generator: torch.Generator) -> tuple[Ints, Floats]:
+def _is_last(config: TrainConfig, epoch: int) -> bool:
+    return epoch >= config.epochs - config.last_epochs
+
+
+def _rows(data: Examples, imbalance: str, factors: Floats, generator: torch.Generator) -> tuple[Ints, Floats]:
     """The rows of one epoch, some twice or not at all where classes are balanced by drawing, and their weights."""
     ones = np.ones(len(factors), np.float32)
-    if config.imbalance == "weights":
+    if imbalance == "weights":
         return data.train, factors
-    if config.imbalance == "none":
+    if imbalance == "none":
         return data.train, ones
-    times = factors if config.imbalance == "oversample" else factors / factors.max()
+    times = factors if imbalance == "oversample" else factors / factors.max()
     luck = torch.rand(len(factors), generator=generator).numpy()
     rows = np.repeat(data.train, np.floor(times).astype(np.int64) + (luck < times % 1))
     return rows, np.ones(len(rows), np.float32)

@@ -25,8 +25,10 @@ class TrainConfig:
     one is what validation is judged by, and with it the best epoch. `smoothing` is taken from plain labels,
     never from votes. `imbalance` acts on the first label set; at `strength` 1 all classes weigh the same, at
     0 each as often as it comes. `aligned_share` of the faces of an epoch are seen aligned, the others as
-    whole crops. `first_epochs` are trained on faces of `first_size` pixels, which is faster. The rate of
-    learning rises over `warmup_epochs` and falls along a cosine. `init` names a finished run to begin from.
+    whole crops. `first_epochs` are trained on faces of `first_size` pixels, which is faster. In the
+    `last_epochs` faces come as often as they are and are changed only `last_augment` times as much: what is
+    learned last are clean faces and their true shares. The rate of learning rises over `warmup_epochs` and
+    falls along a cosine. `init` names a finished run to begin from.
     """
 
     name: Name
@@ -39,6 +41,8 @@ class TrainConfig:
     epochs: Count = 30
     first_epochs: Epochs = 0
     first_size: Side = 32
+    last_epochs: Epochs = 0
+    last_augment: Unit = 0.5
     batch_size: Count = 128
     learning_rate: Positive = 0.1
     weight_decay: Unit = 5e-4

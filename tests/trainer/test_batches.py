@@ -110,6 +110,20 @@ def test_the_first_epochs_are_smaller_in_training_and_validation(faces, recipe):
         assert next(validation_epoch(data, config, data.whole, epoch))[0].shape[-1] == side
 
 
+def test_the_last_epochs_are_gentler_and_as_the_classes_come(recipe):
+    faces = invented_set(480)
+    rare = (faces.answers["fer2013"].majority() == 1) & (np.arange(480) > 40)
+    still = recipe.augment.times(0)
+    config = dataclasses.replace(
+        recipe, imbalance="oversample", strength=1.0, labels=("fer2013",), epochs=4, last_epochs=1, last_augment=0.0
+    )
+    data = examples(changed(faces, removed=rare), config)
+    plain = dataclasses.replace(config, imbalance="none", augment=still, last_epochs=0)
+    for epoch, same in ((2, False), (3, True)):
+        (images, targets), (expected, wanted) = (next(training_epoch(data, each, epoch)) for each in (config, plain))
+        assert (torch.equal(images, expected) and torch.equal(targets, wanted)) is same
+
+
 def test_validation_shows_every_image_once_and_unchanged(faces, recipe):
     data = examples(faces, recipe)
     images = torch.cat([images for images, _ in validation_epoch(data, recipe, data.whole, 3)])
