@@ -60,7 +60,10 @@ def curves(name: str, kind: str, lines: Mapping[str, tuple[Sequence[float], Sequ
         if kind == "roc":
             drawing.axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.2)
         for number, (label, (first, second)) in enumerate(lines.items()):
-            drawing.axes.plot(first, second, label=label, **(series(number) | {"linewidth": 1.5}))
+            # A precision holds up to its recall, not on a straight line between two.
+            steps = "default" if kind == "roc" else "steps-pre" if first[-1] > first[0] else "steps-post"
+            style = series(number) | {"linewidth": 1.5, "drawstyle": steps}
+            drawing.axes.plot(first, second, label=label, **style)
         drawing.axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), xlabel=across, ylabel=up)
         drawing.legend_below(len(lines), across=3, down=-0.14)
     return drawing.chart(name, f"{up} over {across} for {', '.join(lines)}.", caption)
@@ -115,7 +118,7 @@ def intervals(
     name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None, bool]], label: str, caption: str
 ) -> Chart:
     """A dot for each `(name, value, interval, published)` with its interval; published numbers are hollow."""
-    with canvas(name, width=6.4, height=0.7 + 0.31 * len(rows)) as drawing:
+    with canvas(name, width=5.4, height=0.7 + 0.31 * len(rows)) as drawing:
         for place, (_, value, span, published) in enumerate(rows):
             colour = MUTED if published else SERIES[0]
             if span:
@@ -142,9 +145,11 @@ def slices(name: str, title: str, rows: Sequence[tuple[str, float, int]], level:
         drawing.figure.subplots_adjust(left=0.27, right=0.97, bottom=0.52 / height, top=1 - 0.3 / height)
         drawing.axes.barh(range(len(rows)), [row[1] for row in rows], 0.72, color=SERIES[0])
         for place, (_, value, images) in enumerate(rows):
+            inside = value > 0.45
             drawing.axes.annotate(
-                f"{100 * value:.1f} %  ·  {images:,}", (0, place), (5, 0), textcoords="offset points", va="center",
-                color=PAPER, fontsize=8.8, fontweight="bold",
+                f"{100 * value:.1f} %  ·  {images:,}", (0 if inside else value, place), (5, 0),
+                textcoords="offset points", va="center", color=PAPER if inside else INK, fontsize=8.8,
+                fontweight="bold",
             )  # fmt: skip
         if level is not None:
             drawing.axes.axvline(level, color=SERIES[1], linewidth=1.4, linestyle="--")

@@ -41,9 +41,9 @@ def _confusion(first: Measured) -> list[Block]:
         parts.append((plain(label), *(f"{100 * value:.0f}" for value in part)))
     shaded = tuple(tuple((value / most) ** 0.5 for value in row) for row in counts)
     tables = (
-        Table("Confusions in images: a row for each truth, a column for each guess.", head, tuple(numbers), shaded,
+        Table("Confusions in images: rows truth, columns guess.", head, tuple(numbers), shaded,
               upright=True),
-        Table("Confusions in percent of each row: the diagonal is the recall.", head, tuple(parts),
+        Table("In percent of each row: the diagonal is the recall.", head, tuple(parts),
               tuple(map(tuple, shares)), upright=True),
     )  # fmt: skip
     return [Beside(tables), Prose(_confusions(first, counts))]

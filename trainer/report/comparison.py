@@ -5,20 +5,29 @@ from typing import Any
 
 from trainer.report import charts
 from trainer.report.document import Block, Missing, Prose, Section, Table
-from trainer.report.runs import Facts, Material, Run
-from trainer.report.words import NOTHING, between, columns, count, decimal, duration, is_number, percent, plain
+from trainer.report.runs import Facts, Material
+from trainer.report.words import NOTHING, between, columns, count, decimal, duration, is_number, listed, percent, plain
 
-SHARES = ("accuracy", "balanced_accuracy")
-DECIMALS = ("macro_precision", "macro_recall", "macro_f1", "negative_log_likelihood", "calibration_error")
-COLUMNS = ("accuracy", "accuracy_interval", "balanced_accuracy", *DECIMALS, "parameters", "fit_seconds", "milliseconds")
+SHARES = ("accuracy", "accuracy_without_leaked", "accuracy_whole", "balanced_accuracy")
+COLUMNS = (
+    "accuracy",
+    "accuracy_interval",
+    "accuracy_without_leaked",
+    "accuracy_whole",
+    "balanced_accuracy",
+    "macro_f1",
+    "calibration_error",
+    "parameters",
+    "fit_seconds",
+    "milliseconds",
+)
 HEADS = {
     "accuracy": "accuracy",
     "accuracy_interval": "95 % interval",
+    "accuracy_without_leaked": "without leaked",
+    "accuracy_whole": "whole crops",
     "balanced_accuracy": "balanced accuracy",
-    "macro_precision": "macro precision",
-    "macro_recall": "macro recall",
     "macro_f1": "macro-F1",
-    "negative_log_likelihood": "log loss",
     "calibration_error": "calibration error",
     "parameters": "parameters",
     "fit_seconds": "time to fit",
@@ -27,66 +36,85 @@ HEADS = {
 
 
 def section(material: Material) -> Section:
-    tables = [run for run in material.all if run.table]
+    tables = [(run.folder.name, table) for run in material.all for table in tables_of(run.table)]
+    faces = [(name, table) for name, table in tables if not _of_sequences(table)]
+    clips = [(name, table) for name, table in tables if _of_sequences(table)]
+    recipe = f"moodline-train compare configs/trainer/compare.yaml --data {material.data_named}"
     blocks: list[Block] = []
-    for run in tables:
-        blocks += _table(run, material.main.name)
-    if not any(_is_faces(run.table) for run in tables):
-        text = "No table of models on the same split was given."
-        command = f"moodline-train compare --data {material.data_named} --out runs/compare"
-        blocks.insert(0, Missing(text, command))
-    if not any(not _is_faces(run.table) for run in tables):
+    if not faces:
+        text = "No table of models on the same faces was given."
+        blocks.append(Missing(text, f"{recipe} --out runs/compare"))
+    for number, (name, table) in enumerate(faces):
+        blocks += _table(name, table, material, f"compare-{number}")
+    if not clips:
         text = "No table of models on image sequences (averaged frames against a recurrent network) was given."
-        blocks.append(Missing(text, "moodline-train compare --sequences --data SEQUENCES --out runs/sequences"))
+        blocks.append(Missing(text, f"{recipe} --sequences SEQUENCES --out runs/compare"))
+    for number, (name, table) in enumerate(clips):
+        blocks += _table(name, table, material, f"sequences-{number}")
     blocks += _beside(material)
     return Section("comparison", "Models compared", tuple(blocks))
 
 
-def _is_faces(table: Facts) -> bool:
-    return not table.get("sequences") and table.get("kind") != "sequences"
+def tables_of(facts: Facts) -> list[Facts]:
+    """The tables in a `table.json`: one, or several under `tables`."""
+    return _list(facts.get("tables")) if "tables" in facts else [facts] if facts else []
+
+
+def _of_sequences(table: Facts) -> bool:
+    return table.get("kind") == "sequences"
 
 
 def rows_of(table: Facts) -> list[Facts]:
     """The models of a table and then its published anchors, each marked as such."""
-    own = [each for key in ("rows", "models", "sequences") for each in _list(table.get(key))]
-    anchors = [each | {"published": True} for key in ("published", "anchors") for each in _list(table.get(key))]
-    return [flattened(each) for each in [*own, *anchors]]
+    anchors = [each | {"published": True} for each in _list(table.get("published"))]
+    return [row for row in [*_list(table.get("rows")), *anchors] if is_number(row.get("accuracy"))]
 
 
 def _list(value: Any) -> list[Facts]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def flattened(row: Facts) -> Facts:
-    """A row with the numbers of an inner object `metrics` or `cost` beside the others."""
-    inner = [row[key] for key in ("metrics", "cost") if isinstance(row.get(key), dict)]
-    return {key: value for part in [*inner, row] for key, value in part.items()}
-
-
-def _table(run: Run, main: str) -> list[Block]:
-    rows = [row for row in rows_of(run.table) if is_number(row.get("accuracy"))]
+def _table(folder: str, table: Facts, material: Material, name: str) -> list[Block]:
+    rows = rows_of(table)
     if not rows:
         return []
     keys = columns(rows, COLUMNS)
-    sourced = any(row.get("source") for row in rows)
-    head = ("model", *(HEADS[key] for key in keys), *(("source",) if sourced else ()))
-    body = [(_name(row), *(_cell(row, key) for key in keys), *((_source(row),) if sourced else ())) for row in rows]
-    mine = tuple(place for place, row in enumerate(rows) if row.get("name") == main)
-    what = "sequences" if not _is_faces(run.table) else "faces"
-    caption = f"Models on {what}, from {plain(run.folder.name)}/table.json{_on(run.table)}."
-    name = f"compare-{run.folder.name}"
+    head = ("model", *(HEADS[key] for key in keys))
+    body = [(_name(row), *(_cell(row, key) for key in keys)) for row in rows]
+    digest = material.main.headline_metrics().get("model", {}).get("sha256")
+    mine = tuple(place for place, row in enumerate(rows) if digest and row.get("sha256") == digest)
+    caption = f"{_title(table)}, from {plain(folder)}/table.json."
     dots = [(_plain_name(row), row["accuracy"], _span(row), bool(row.get("published"))) for row in rows]
     drawn = charts.intervals(
         name, sorted(dots, key=lambda dot: dot[1]), "accuracy",
-        "Accuracy with 95 % intervals. Hollow dots are published numbers, measured by others.",
+        "Accuracy with 95 % intervals." + (" Hollow dots are published, measured by others." if _anchors(rows) else ""),
     )  # fmt: skip
-    return [Prose(_told(rows)), drawn, Table(caption, head, tuple(body), sortable=True, marked=mine)]
+    text = Prose(f"**{_title(table)}.** {_told(rows)}{_unmade(table)}")
+    return [text, drawn, Table(caption, head, tuple(body), sortable=True, marked=mine)]
 
 
-def _on(table: Facts) -> str:
-    known = [f"{key.replace('_', ' ')} {plain(table[key])}" for key in ("split", "label_set", "view", "truth")
-             if isinstance(table.get(key), str)]  # fmt: skip
-    return f" ({', '.join(known)})" if known else ""
+def _title(table: Facts) -> str:
+    if _of_sequences(table):
+        known = [f"{count(table[key])} {key}" for key in ("clips", "persons") if is_number(table.get(key))]
+        data = table.get("data", {}).get("name") if isinstance(table.get("data"), dict) else None
+        of = f" of {plain(data)}" if data else ""
+        apart = f", {listed(known)}, nobody in training and test at once" if known else ""
+        return f"Models on image sequences{of}{apart}"
+    said = [
+        f"{words} {plain(table[key])}"
+        for key, words in (("label_set", "label set"), ("split", "split"), ("view", "view"), ("truth", "truth"))
+        if isinstance(table.get(key), str)
+    ]
+    return "Models on single faces" + (f": {', '.join(said)}" if said else "")
+
+
+def _anchors(rows: Sequence[Facts]) -> int:
+    return sum(bool(row.get("published")) for row in rows)
+
+
+def _unmade(table: Facts) -> str:
+    names = [plain(name) for name in table.get("missing") or []]
+    return f" Not made yet: {listed(names)}." if names else ""
 
 
 def _told(rows: Sequence[Facts]) -> str:
@@ -97,10 +125,9 @@ def _told(rows: Sequence[Facts]) -> str:
     span = between(best.get("accuracy_interval"))
     text = (
         f"Of the {count(len(own))} models measured here, **{plain(best['name'])}** is right most often: "
-        f"{percent(best['accuracy'])} of the time{f', with an interval of {span}' if span else ''}."
+        f"{percent(best['accuracy'])} of the time{f', with a 95 % interval of {span}' if span else ''}."
     )
-    anchors = len(rows) - len(own)
-    if anchors:
+    if anchors := _anchors(rows):
         text += (
             f" The {count(anchors)} published numbers come from their papers: other training, sometimes other "
             "rules for "
@@ -114,12 +141,13 @@ def _plain_name(row: Facts) -> str:
 
 
 def _name(row: Facts) -> str:
-    return plain(row.get("name", "unnamed")) + (" *(published)*" if row.get("published") else "")
-
-
-def _source(row: Facts) -> str:
-    source = str(row.get("source") or "")
-    return f"[source]({source})" if source.startswith("https://") and not set(source) & set(' ()"<>') else plain(source)
+    """Published models with their source: a plain https address as a link, anything else as it is."""
+    name, source, note = plain(row.get("name", "unnamed")), str(row.get("source") or ""), plain(row.get("note") or "")
+    if not row.get("published"):
+        return name
+    if source.startswith("https://") and not set(source) & set(' ()"<>\\'):
+        return f"{name} *(published)* [{note or 'source'}]({source})"
+    return f"{name} *(published)* {' '.join(part for part in (note, plain(source)) if part)}".strip()
 
 
 def _span(row: Facts) -> tuple[float, float] | None:

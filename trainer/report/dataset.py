@@ -106,7 +106,7 @@ def _leaks(material: Material) -> list[Block]:
     if facts.get("removed"):
         text = (
             f"**Leaks.** {count(facts['removed'])} training images were found in the validation or test split too. "
-            "They were taken out of training."
+            f"They were taken out of training.{_scan(facts)}"
         )
         blocks.append(text)
     first = material.main.headline()
@@ -120,6 +120,17 @@ def _leaks(material: Material) -> list[Block]:
             f"{percent(without['accuracy'])} without."
         )
     return [Prose(" ".join(blocks))] if blocks else []
+
+
+def _scan(facts: Facts) -> str:
+    """How copies were looked for, where `prepare` noted it."""
+    scan = facts.get("extra", {}).get("leaks", {})
+    if scan.get("pairs") is None:
+        return ""
+    return (
+        f" The scan compares perceptual hashes of 256 bits that may differ in {count(scan.get('distance'))}; it found "
+        f"{count(scan['pairs'])} pairs that stand in different splits or have different labels (leaks.csv of the data)."
+    )
 
 
 def _samples(material: Material, faces: FaceSet) -> list[Block]:

@@ -7,9 +7,10 @@ from trainer.report import charts
 from trainer.report.document import Beside, Block, Bullets, Code, Missing, Prose, Section, Table
 from trainer.report.runs import Facts, Material
 from trainer.report.summary import evaluate_command
-from trainer.report.words import NOTHING, count, duration, human, is_number, percent, plain
+from trainer.report.words import NOTHING, between, count, duration, human, is_number, percent, plain
 
 NOT_SCORES = ("epoch", "seconds")
+CV_SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def method(material: Material) -> Section:
@@ -119,71 +120,86 @@ def validation(material: Material) -> Section:
 
 
 def _folds(material: Material) -> list[Block]:
-    found = [run for run in material.all if run.cv]
+    found = [run for run in material.all if run.cv.get("models")]
     if not found:
         text = (
             "No cross-validation was run, so how much the scores depend on the draw of the training faces is not known."
         )
-        command = f"moodline-train crossval RECIPE --data {material.data_named} --run {material.main.folder}"
-        return [Missing(text, command)]
-    return [block for run in found for block in _one_cv(run.folder.name, run.cv)]
+        return [Missing(text, f"moodline-train crossval RECIPE --data {material.data_named} --out runs/cv")]
+    return [block for run in found for block in _cross_validated(run.folder.name, run.cv)]
 
 
-def _one_cv(name: str, facts: Facts) -> list[Block]:
-    folds = [each for each in facts.get("folds", []) if isinstance(each, dict)]
-    keys = list(dict.fromkeys(key for each in folds for key, value in each.items() if is_number(value)))
-    blocks: list[Block] = []
-    summary = {key: value for key, value in facts.items() if key != "folds"}
-    said = [f"{plain(human(path))} {_number(value)}" for path, value in leaves(summary)]
-    if said:
-        blocks.append(Prose(f"Cross-validation of {plain(name)}: {'; '.join(said)}."))
-    if folds:
-        keys = [key for key in keys if key != "fold"]
-        rows = tuple(
-            (str(place), *(_number(each.get(key)) for key in keys)) for place, each in enumerate(folds, start=1)
+def _cross_validated(name: str, facts: Facts) -> list[Block]:
+    models: Facts = facts["models"]
+    text = (
+        f"Each model was trained and scored {count(facts.get('folds'))} times, every time on other training and "
+        "validation "
+        "faces; the test split is in no fold. The intervals are Student's, at 95 %. Folds share training faces, so the "
+        "intervals are, if anything, too narrow."
+    )
+    head = ("model", *(part for key in CV_SCORES for part in (human(key), "95 % interval")))
+    rows = tuple((plain(model), *_means(each.get("scores", {}))) for model, each in models.items())
+    blocks: list[Block] = [Prose(text), Table(f"Means over the folds of {plain(name)}/cv.json.", head, rows)]
+    return [*blocks, *(_one_by_one(model, each["folds"]) for model, each in models.items() if each.get("folds"))]
+
+
+def _means(scores: Facts) -> list[str]:
+    cells = []
+    for key in CV_SCORES:
+        each = scores.get(key) or {}
+        cells += [percent(each.get("mean")), between(each.get("interval")) or NOTHING]
+    return cells
+
+
+def _one_by_one(model: str, folds: Sequence[Facts]) -> Table:
+    rows = tuple(
+        (
+            count(each.get("fold")),
+            count(each.get("train_images")),
+            count(each.get("images")),
+            *(percent(each.get(key)) for key in CV_SCORES),
+            duration(each.get("seconds")),
         )
-        head = ("fold", *(plain(human(key)) for key in keys))
-        blocks.append(Table(f"Cross-validation of {plain(name)}, fold by fold.", head, rows))
-    return blocks
-
-
-def leaves(facts: Facts, path: str = "") -> list[tuple[str, Any]]:
-    """The plain values in nested objects, with the path of keys to each; pairs of numbers count as one value."""
-    found: list[tuple[str, Any]] = []
-    for key, value in facts.items():
-        name = f"{path} {key}".strip()
-        if isinstance(value, dict):
-            found += leaves(value, name)
-        elif is_number(value) or isinstance(value, str) or _is_pair(value):
-            found.append((name, value))
-    return found
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-
-
-def _number(value: Any) -> str:
-    if _is_pair(value):
-        return f"{_number(value[0])} to {_number(value[1])}"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return plain(value) if value is not None else NOTHING
+        for each in folds
+    )
+    head = ("fold", "faces learned", "faces held out", *(human(key) for key in CV_SCORES), "time")
+    return Table(f"{plain(model)}, fold by fold.", head, rows)
 
 
 def _trials(material: Material) -> list[Block]:
     found = [run for run in material.all if run.trials]
     if not found:
-        text = "No search over settings was run in these folders; the recipe was written by hand."
-        return [
-            Missing(text, f"moodline-train tune RECIPE --data {material.data_named} --run {material.main.folder}-tune")
-        ]
-    return [_tuned(run.folder.name, run.trials) for run in found]
+        text = "No search over settings is among these folders."
+        command = f"moodline-train tune configs/trainer/tune.yaml --data {material.data_named} --study runs/tune"
+        return [Missing(text, command)]
+    return [block for run in found for block in _tuned(run.folder.name, run.trials)]
 
 
-def _tuned(name: str, facts: Facts) -> Table:
-    trials = [each for each in facts.get("trials") or facts.get("rows") or [] if isinstance(each, dict)]
-    flat = [dict(leaves(each)) for each in trials]
-    keys = list(dict.fromkeys(key for each in flat for key in each))
-    rows = tuple(tuple(_number(each.get(key)) for key in keys) for each in flat)
-    return Table(f"Trials of {plain(name)}.", tuple(plain(human(key)) for key in keys), rows, sortable=True)
+def _tuned(name: str, trials: Sequence[Facts]) -> list[Block]:
+    """The trials of one study, the best first."""
+    ranked = sorted(trials, key=lambda each: -each["value"] if is_number(each.get("value")) else float("inf"))
+    keys = list(dict.fromkeys(key for each in ranked for key in each.get("params", {})))
+    rows = tuple(
+        (
+            _number(each.get("number")),
+            _number(each.get("value")),
+            *(_number(each.get("params", {}).get(key)) for key in keys),
+            plain(each.get("reason") or each.get("state") or NOTHING),
+            count(each.get("epochs")),
+            duration(each.get("seconds")),
+        )
+        for each in ranked
+    )
+    done = sum(is_number(each.get("value")) for each in ranked)
+    text = (
+        f"The search {plain(name)} tried {count(len(ranked))} settings, judged on validation; {count(done)} came to "
+        "their end, the others were stopped early or failed."
+    )
+    head = ("trial", "score on validation", *(plain(human(key)) for key in keys), "end", "epochs", "time")
+    return [Prose(text), Table(f"Trials of {plain(name)}, the best first.", head, rows, sortable=True)]
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return plain(value) if value is not None else NOTHING

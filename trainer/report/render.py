@@ -14,7 +14,7 @@ from trainer.report.drawing import standing_alone, themed
 from trainer.report.words import plain
 
 _INLINE = re.compile(
-    r"\\(?P<plain>[!-/:-@\[-`{-~])|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|(?<!\w)\*(?P<emphasis>[^*]+)\*"
+    r"\\(?P<plain>[!-/:-@\[-`{-~])|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|(?<!\w)\*(?!\s)(?P<emphasis>[^*]+)(?<!\s)\*"
     r"|\[(?P<words>(?:\\.|[^\]\\])+)\]\((?P<address>https://[^\s()\"<>]+)\)",
     re.DOTALL,
 )

@@ -62,7 +62,7 @@ class Run:
     cost: Facts = field(default_factory=dict)
     table: Facts = field(default_factory=dict)
     cv: Facts = field(default_factory=dict)
-    trials: Facts = field(default_factory=dict)
+    trials: tuple[Facts, ...] = ()
     export: Facts = field(default_factory=dict)
 
     @property
@@ -118,7 +118,7 @@ def read_run(folder: Path) -> Run:
         read_json(folder / "cost.json"),
         read_json(folder / "table.json"),
         read_json(folder / "cv.json"),
-        read_json(folder / "trials.json"),
+        read_lines(folder / "trials.jsonl"),
         read_json(folder / "export.json"),
     )
 

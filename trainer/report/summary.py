@@ -103,7 +103,8 @@ def _elsewhere(material: Material, first: Measured) -> str:
     if not rest:
         return ""
     said = [
-        f"{with_interval(each.values)} ({VIEWS.get(each.view, plain(each.view))}, {plain(each.truth)})" for each in rest
+        f"{with_interval(each.values)} for the {VIEWS.get(each.view, plain(each.view))} and {plain(each.truth)}"
+        for each in rest
     ]
     return f"**Seen otherwise.** On the same split: {'; '.join(said)}."
 

@@ -29,21 +29,22 @@ def is_number(value: object) -> bool:
 
 
 def percent(value: Any, digits: int = 1) -> str:
-    """
+    """With a space that does not break a line.
+
     >>> percent(0.87349), percent(None)
-    ('87.3 %', '–')
+    ('87.3\\xa0%', '–')
     """
-    return f"{100 * value:.{digits}f} %" if is_number(value) else NOTHING
+    return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%" if is_number(value) else NOTHING
 
 
 def between(interval: Any) -> str:
     """
     >>> between([0.861, 0.884]), between(None)
-    ('86.1 to 88.4 %', '')
+    ('86.1 to 88.4\\xa0%', '')
     """
     if not isinstance(interval, list | tuple) or len(interval) != 2 or not all(map(is_number, interval)):
         return ""
-    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}\N{NO-BREAK SPACE}%"
 
 
 def with_interval(values: dict[str, Any], key: str = "accuracy") -> str:
@@ -105,7 +106,7 @@ def human(key: str) -> str:
     >>> human("validation_loss")
     'validation loss'
     """
-    return key.replace("_", " ").replace("-", " ").strip()
+    return key.replace("_", " ").strip()
 
 
 def short(digest: object) -> str:
