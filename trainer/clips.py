@@ -14,7 +14,8 @@ from engine.items import Floats, Image
 from trainer import metrics
 from trainer.faceset import FaceSet
 from trainer.labels import Ints, canonical
-from trainer.models.sequence import SEQUENCES, GruConfig, Track
+from trainer.models.sequence import SEQUENCES
+from trainer.models.tracks import GruConfig, Track
 from trainer.splits import folds
 
 

@@ -4,7 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ class Comparison:
         measured = evaluate(
             subject, self.faces, "test", job.label_set, data_sha256=self.data_sha256, command=self.command
         )
-        _write(job.folder / "origin.json", {"run": _short(run, self.out), "sha256": subject.sha256})
+        _write(job.folder / "origin.json", {"run": short(run, self.out), "sha256": subject.sha256})
         write(measured, job.folder)
         return True
 
@@ -201,60 +201,19 @@ def rows_of(faces: FaceSet, label_set: str) -> Examples:
     return examples(faces, TrainConfig(name="rows", net="tiny", labels=(label_set,), smoothing=0.0))
 
 
-def tables(config: CompareConfig, out: Path) -> list[dict[str, Any]]:
-    """What stands in the run folders of `out`, a table for each label set; rows not made yet are named."""
-    return [_table(config, label_set, out) for label_set in config.label_sets]
-
-
-def _table(config: CompareConfig, label_set: str, out: Path) -> dict[str, Any]:
-    asked = [row for row in config.rows if label_set in (row.label_sets or config.label_sets)]
-    made = [row for row in asked if (out / label_set / row.name / "metrics-test.json").is_file()]
-    lines = [_line(row, out / label_set / row.name, out) for row in made]
-    return {
-        "label_set": label_set,
-        "split": "test",
-        "view": VIEW,
-        "truth": lines[0]["truth"] if lines else None,
-        "rows": lines,
-        "published": [asdict(each) for each in config.published.get(label_set, ())],
-        "missing": [row.name for row in asked if row not in made],
-    }
-
-
-def _line(row: RowConfig, folder: Path, out: Path) -> dict[str, Any]:
-    metrics, cost = _read(folder / "metrics-test.json"), _read(folder / "cost.json")
-    truth, values = next(iter(metrics["views"][VIEW].items()))
-    whole = metrics["views"]["whole"][truth]
-    one = [each["milliseconds"] for each in metrics["latency"] if each["batch"] == 1]
-    keys = ("images", "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "calibration_error")
-    return {
-        "name": row.name,
-        "model": row.model or "cnn",
-        **{key: values[key] for key in keys},
-        "macro_f1_interval": values.get("macro_f1_interval"),
-        "accuracy_without_leaked": values["without_leaked"]["accuracy"],
-        "accuracy_whole": whole["accuracy"],
-        "parameters": metrics["model"]["parameters"],
-        "fit_seconds": cost.get("fit_seconds"),
-        "milliseconds": one[0] if one else None,
-        "truth": truth,
-        "run": _short(folder, out),
-        "sha256": metrics["model"]["sha256"],
-    }
-
-
 def _copy_cost(run: Path, folder: Path) -> None:
     for name in ("cost.json", "manifest.json"):
         if (run / name).is_file():
             (folder / name).write_bytes((run / name).read_bytes())
 
 
-def _short(path: Path, out: Path) -> str:
+def short(path: Path, out: Path) -> str:
     """Within `out` relative to it, so that the folder may be moved."""
     return path.relative_to(out).as_posix() if path.is_relative_to(out) else path.as_posix()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no such file."""
     if not path.is_file():
         return {}
     try:

@@ -2,13 +2,58 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from trainer.compare import VIEW, CompareConfig, RowConfig, read_facts, short
 
 HEAD = (
     "| model | accuracy (95 %) | balanced | macro-F1 | parameters | fit | ms/face | |\n"
     "|---|---|---|---|---|---|---|---|\n"
 )
+
+
+def tables(config: CompareConfig, out: Path) -> list[dict[str, Any]]:
+    """What stands in the run folders of `out`, a table for each label set; rows not made yet are named."""
+    return [_table(config, label_set, out) for label_set in config.label_sets]
+
+
+def _table(config: CompareConfig, label_set: str, out: Path) -> dict[str, Any]:
+    asked = [row for row in config.rows if label_set in (row.label_sets or config.label_sets)]
+    made = [row for row in asked if (out / label_set / row.name / "metrics-test.json").is_file()]
+    lines = [_line(row, out / label_set / row.name, out) for row in made]
+    return {
+        "label_set": label_set,
+        "split": "test",
+        "view": VIEW,
+        "truth": lines[0]["truth"] if lines else None,
+        "rows": lines,
+        "published": [asdict(each) for each in config.published.get(label_set, ())],
+        "missing": [row.name for row in asked if row not in made],
+    }
+
+
+def _line(row: RowConfig, folder: Path, out: Path) -> dict[str, Any]:
+    metrics, cost = read_facts(folder / "metrics-test.json"), read_facts(folder / "cost.json")
+    truth, values = next(iter(metrics["views"][VIEW].items()))
+    whole = metrics["views"]["whole"][truth]
+    one = [each["milliseconds"] for each in metrics["latency"] if each["batch"] == 1]
+    keys = ("images", "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "calibration_error")
+    return {
+        "name": row.name,
+        "model": row.model or "cnn",
+        **{key: values[key] for key in keys},
+        "macro_f1_interval": values.get("macro_f1_interval"),
+        "accuracy_without_leaked": values["without_leaked"]["accuracy"],
+        "accuracy_whole": whole["accuracy"],
+        "parameters": metrics["model"]["parameters"],
+        "fit_seconds": cost.get("fit_seconds"),
+        "milliseconds": one[0] if one else None,
+        "truth": truth,
+        "run": short(folder, out),
+        "sha256": metrics["model"]["sha256"],
+    }
 
 
 def write_table(table: Mapping[str, Any], folder: Path) -> None:

@@ -7,7 +7,7 @@ from engine.errors import ConfigError
 from trainer.clips import SequencesConfig, clips_of, compare_models
 from trainer.faceset import FaceSet, Origin, unknown
 from trainer.labels import one_each
-from trainer.models.sequence import GruConfig
+from trainer.models.tracks import GruConfig
 
 LABELS = ("bright", "dark")
 

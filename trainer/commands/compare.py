@@ -10,11 +10,11 @@ from tqdm import tqdm
 from engine.errors import ConfigError
 from engine.modelcard import sha256_of
 from trainer import clips
-from trainer.compare import CompareConfig, Comparison, tables
+from trainer.compare import CompareConfig, Comparison
 from trainer.convnet import ConvNet
 from trainer.faceset import manifest, open_faces
 from trainer.recipes import read_yaml, to_settings
-from trainer.tables import gather, to_markdown, write_table
+from trainer.tables import gather, tables, to_markdown, write_table
 
 _FILE = click.Path(path_type=Path)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ConfigError
-from trainer.models.sequence import SEQUENCES, GruConfig, Track, open_sequence_model
+from trainer.models.sequence import SEQUENCES, open_sequence_model
+from trainer.models.tracks import GruConfig, Track
 
 NET_LABELS = ("neutral", "left", "right", "other")
 LABELS = ("left", "right")
