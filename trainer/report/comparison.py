@@ -38,6 +38,8 @@ HEADS = {
 def section(material: Material) -> Section:
     tables = [(run.folder.name, table) for run in material.all for table in tables_of(run.table)]
     faces = [(name, table) for name, table in tables if not _of_sequences(table)]
+    # The model's own label set comes first.
+    faces.sort(key=lambda pair: pair[1].get("label_set") != material.label_set())
     clips = [(name, table) for name, table in tables if _of_sequences(table)]
     recipe = f"moodline-train compare configs/trainer/compare.yaml --data {material.data_named}"
     blocks: list[Block] = []
@@ -124,12 +126,12 @@ def _told(rows: Sequence[Facts]) -> str:
     best = max(own, key=lambda row: row["accuracy"])
     span = between(best.get("accuracy_interval"))
     text = (
-        f"Of the {count(len(own))} models measured here, **{plain(best['name'])}** is right most often: "
+        f"Of {count(len(own))} measured here, **{plain(best['name'])}** is right most often: "
         f"{percent(best['accuracy'])} of the time{f', with a 95 % interval of {span}' if span else ''}."
     )
     if anchors := _anchors(rows):
         text += (
-            f" The {count(anchors)} published numbers come from their papers: other training, sometimes other "
+            f" The {count(anchors)} published numbers are what their sources say: other training, sometimes other "
             "rules for "
             "which images count, and no interval, so differences of a point mean little."
         )

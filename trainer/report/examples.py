@@ -16,7 +16,8 @@ from trainer.gradcam import gradcam, last_stage
 from trainer.labels import Ints
 from trainer.report import pictures
 from trainer.report.document import Gallery, Missing, Picture, Prose, Section
-from trainer.report.runs import Material, Measured, read_scores
+from trainer.report.runs import Material, Measured
+from trainer.report.scores import read_scores
 from trainer.report.summary import evaluate_command
 from trainer.report.words import VIEWS, count, percent, plain
 

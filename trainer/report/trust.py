@@ -3,7 +3,8 @@
 from trainer.metrics import reliability
 from trainer.report import charts
 from trainer.report.document import Beside, Block, Chart, Missing, Prose, Section, Table
-from trainer.report.runs import Facts, Material, Measured, read_scores
+from trainer.report.runs import Facts, Material, Measured
+from trainer.report.scores import read_scores
 from trainer.report.summary import evaluate_command
 from trainer.report.words import count, decimal, is_number, percent, plain
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from trainer.report import charts, pictures, render, runs, words
+from trainer.report import charts, pictures, render, runs, scores, words
 from trainer.report.document import Document, Gallery, Picture, Prose, Section, Table
 from trainer.report.drawing import INK, VARIABLES, standing_alone, themed
 
@@ -106,6 +106,6 @@ def test_scores_are_tempered_whether_logits_or_probabilities_were_kept(tmp_path)
     for name, values in (("logits", logits), ("probabilities", np.exp(logits) / np.exp(logits).sum(1, keepdims=True))):
         np.savez(tmp_path / "scores-test.npz", rows=np.arange(2), **{f"{name}_aligned": values})
         each = runs.Measured(tmp_path / "metrics-test.json", "test", "aligned", "label", {}, whole)
-        found.append(runs.read_scores(each).probabilities())
+        found.append(scores.read_scores(each).probabilities())
     expected = np.exp(logits / 2) / np.exp(logits / 2).sum(1, keepdims=True)
     assert np.allclose(found[0], expected, atol=1e-6) and np.allclose(found[1], expected, atol=1e-5)
