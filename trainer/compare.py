@@ -21,7 +21,7 @@ from trainer.config import TrainConfig, load_config
 from trainer.evaluate import evaluate, write
 from trainer.faceset import FaceSet
 from trainer.fit import Fit
-from trainer.models import MODELS, build
+from trainer.models import MODELS, build, resolved
 from trainer.models.extractors import extractor
 from trainer.recipes import plain, to_yaml
 from trainer.subjects import open_subject
@@ -117,7 +117,7 @@ class Comparison:
         Raises:
             ConfigError: the row there was made with other settings or on other data.
         """
-        recipe = to_yaml({"row": plain(job.row), "label_set": job.label_set, "data": self.data_sha256})
+        recipe = self.recipe(job)
         kept = job.folder / "config.yaml"
         if not force and (job.folder / "metrics-test.json").is_file():
             if kept.is_file() and kept.read_text(encoding="utf-8") == recipe:
@@ -139,6 +139,15 @@ class Comparison:
         _write(job.folder / "origin.json", {"run": short(run, self.out), "sha256": subject.sha256})
         write(measured, job.folder)
         return True
+
+    def recipe(self, job: Job) -> str:
+        """All that decides what a row becomes, as YAML: its line with every setting, label set and data."""
+        row = plain(job.row)
+        if job.row.model:
+            row["settings"] = plain(resolved(job.row.model, job.row.settings, f"row {job.row.name}"))
+        elif job.row.recipe and Path(job.row.recipe).is_file():
+            row["settings"] = plain(load_config(Path(job.row.recipe)))
+        return to_yaml({"row": row, "label_set": job.label_set, "data": self.data_sha256})
 
     def _train_model(self, job: Job) -> Path:
         """A model of the table, chosen and calibrated on the validation faces; aligned faces throughout."""

@@ -20,7 +20,7 @@ from trainer.models.store import read
 from trainer.models.svm import Svm, SvmConfig
 from trainer.recipes import plain, to_settings
 
-__all__ = ["MODELS", "Classifier", "Entry", "Model", "build", "open_model"]
+__all__ = ["MODELS", "Classifier", "Entry", "Model", "build", "open_model", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,21 @@ def build(
     Raises:
         ConfigError: no such model or setting; the lines begin with `where`.
     """
+    config = resolved(name, settings or {}, where)
+    model: Model = MODELS[name].model(name, labels, config, cache)
+    return model
+
+
+def resolved(name: str, settings: Mapping[str, Any], where: str = "recipe") -> Any:
+    """The settings of model `name`: its own, and `settings` in their place.
+
+    Raises:
+        ConfigError: no such model or setting; the lines begin with `where`.
+    """
     if name not in MODELS:
         raise ConfigError(f"{where}: model {name!r} is not one of {', '.join(MODELS)}")
-    entry = MODELS[name]
-    config = to_settings(type(entry.config), {**plain(entry.config), **(settings or {})}, where)
-    model: Model = entry.model(name, labels, config, cache)
-    return model
+    own = MODELS[name].config
+    return to_settings(type(own), {**plain(own), **settings}, where)
 
 
 def open_model(folder: Path, cache: Path | None = None) -> Model:
