@@ -1,7 +1,7 @@
 """What is trained on, and one epoch of it as shuffled, augmented batches."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,12 @@ class Head:
     labels: tuple[str, ...]
 
 
+def slices_of(heads: Sequence[Head]) -> list[slice]:
+    """The columns of each of `heads` that stand side by side."""
+    ends = np.cumsum([0, *(len(head.labels) for head in heads)])
+    return [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """Faces with targets. `aligned` and `whole` are uint8 `(N, S, S)`; `targets` float32 `(N, L)` holds the
@@ -46,8 +52,7 @@ class Examples:
     @property
     def slices(self) -> list[slice]:
         """Which columns of `targets` and of the network's output belong to each head."""
-        ends = np.cumsum([0, *(len(head.labels) for head in self.heads)])
-        return [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
+        return slices_of(self.heads)
 
 
 def examples(faces: FaceSet, config: TrainConfig) -> Examples:

@@ -28,7 +28,8 @@ class TrainConfig:
     whole crops. `first_epochs` are trained on faces of `first_size` pixels, which is faster. In the
     `last_epochs` faces come as often as they are and are changed only `last_augment` times as much: what is
     learned last are clean faces and their true shares. The rate of learning rises over `warmup_epochs` and
-    falls along a cosine. `init` names a finished run to begin from.
+    falls along a cosine. `init` names a finished run to begin from; `teacher`
+    one whose answers make up `teacher_share` of the targets.
     """
 
     name: Name
@@ -56,6 +57,8 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     patience: Count = 12
     init: str = ""
+    teacher: str = ""
+    teacher_share: Unit = 0.5
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool | Literal["auto"] = "auto"

@@ -11,7 +11,7 @@ from engine import pixels
 from engine.errors import ConfigError
 from engine.items import Floats, Image
 from trainer import checkpoints, runs
-from trainer.batches import Examples, Head
+from trainer.batches import Examples, Head, slices_of
 from trainer.config import TrainConfig, load_config
 from trainer.fit import Fit, Watch
 from trainer.labels import Ints
@@ -45,12 +45,9 @@ class ConvNet:
             net.load_state_dict(checkpoints.read(run / "best.pt"))
         except RuntimeError as error:
             raise ConfigError(f"run {str(run)!r}: best.pt does not fit its config.yaml and manifest.json") from error
-        start = 0
-        for head in heads:
-            if head.name == name:
-                return cls(config, head.labels, run, _one_head(net, slice(start, start + len(head.labels))))
-            start += len(head.labels)
-        raise AssertionError("unreachable: the name was found above")
+        columns = dict(zip((head.name for head in heads), slices_of(heads), strict=True))
+        labels = {head.name: head.labels for head in heads}[name]
+        return cls(config, labels, run, _one_head(net, columns[name]))
 
     def fit(
         self,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from engine.errors import ConfigError, MoodlineError
 from engine.items import Image
 from trainer import checkpoints, runs
-from trainer.batches import Batch, Examples, batches_per_epoch, training_epoch, validation_epoch
+from trainer.batches import Batch, Examples, batches_per_epoch, slices_of, training_epoch, validation_epoch
 from trainer.config import TrainConfig, load_config
 from trainer.devices import Device, choose
 from trainer.nets import NETS
@@ -191,14 +191,20 @@ class Fit:
         logger.info("resumed after epoch %d", self.epoch)
 
     def _begin_from(self, run: Path) -> None:
-        """Take the best weights of another run; a last layer of other classes begins anew."""
-        state = checkpoints.read(run / "best.pt")
-        own = self.net.state_dict()
-        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-        if len(fitting) < len(own) - 2:
+        """Take the best weights of another run; of the last layer the rows of label sets that both learn."""
+        state, own = checkpoints.read(run / "best.pt"), self.net.state_dict()
+        last = list(own)[-2:]
+        if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own if name not in last):
             raise ConfigError(f"init {str(run)!r} is a run of another network than {self.config.net!r}")
+        theirs = dict(zip(heads := runs.heads_of(run), slices_of(heads), strict=True))
+        for name in last:
+            rows = own[name].clone()
+            for head, columns in zip(self.data.heads, self.data.slices, strict=True):
+                if head in theirs:
+                    rows[columns] = state[name][theirs[head]]
+            state[name] = rows
         for net in (self.net, self.average):
-            net.load_state_dict({**own, **fitting})
+            net.load_state_dict(state)
 
 
 def build(config: TrainConfig, data: Examples) -> nn.Module:

@@ -205,14 +205,15 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["last.pt"]
 
 
-def test_a_run_can_begin_from_another_with_other_classes(tmp_path, faces, recipe):
-    start(recipe, faces, tmp_path / "first").run()
+def test_a_run_can_begin_from_another_and_takes_the_label_sets_both_learn(tmp_path, faces, recipe):
+    both = dataclasses.replace(recipe, labels=("ferplus", "fer2013"))
+    start(both, faces, tmp_path / "first").run()
     second = dataclasses.replace(recipe, labels=("fer2013",), init=str(tmp_path / "first"), learning_rate=1e-9)
-    training = start(second, faces, tmp_path / "second")
-    training.run()
-    first = checkpoints.read(tmp_path / "first" / "best.pt")
-    taken = checkpoints.read(tmp_path / "second" / "best.pt")
+    start(second, faces, tmp_path / "second").run()
+    first, taken = (checkpoints.read(tmp_path / run / "best.pt") for run in ("first", "second"))
+    last = list(first)[-2]
     assert torch.allclose(first["0.0.weight"], taken["0.0.weight"], atol=1e-6)
+    assert torch.allclose(first[last][8:], taken[last], atol=1e-6)
     with pytest.raises(ConfigError, match="another network"):
         start(dataclasses.replace(second, net="resnet-0.7m"), faces, tmp_path / "third").run()
 
