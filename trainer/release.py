@@ -36,7 +36,8 @@ def release_run(
     run: Path, faces: FaceSet, out: Path, options: Options = Options(), label_set: str | None = None
 ) -> tuple[list[Model], dict[str, Any]]:
     """`release` of the best weights of a run folder, for one of the label sets it learned (the first, unless
-    named). The table is written to `export.json` in the run folder too.
+    named). The models are called as their files. The table is written to `export.json` in the run folder, or
+    `export-<label set>.json` for another than the first.
 
     Raises:
         ConfigError: the run folder is incomplete or damaged; and as `release`.
@@ -44,14 +45,15 @@ def release_run(
     """
     trained = ConvNet.open(run, label_set)
     config = trained.config
-    identity = Identity(config.name, config.version, trained.labels, config.input)
+    identity = Identity(out.stem, config.version, trained.labels, config.input)
     data = {
         **provenance(run, faces, config.name),
         "label_set": label_set_name(faces, trained.labels),
         "parameters": sum(value.numel() for value in trained.net.parameters()),
     }
     models, table = release(trained.net, identity, faces, out, options, data)
-    (run / "export.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    first = label_set in (None, trained.config.labels[0] if trained.config.labels else None)
+    (run / ("export.json" if first else f"export-{label_set}.json")).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return models, table
 
 
