@@ -53,7 +53,8 @@ def release_run(
     }
     models, table = release(trained.net, identity, faces, out, options, data)
     first = label_set in (None, trained.config.labels[0] if trained.config.labels else None)
-    (run / ("export.json" if first else f"export-{label_set}.json")).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    name = "export.json" if first else f"export-{label_set}.json"
+    (run / name).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return models, table
 
 
