@@ -77,7 +77,7 @@ def test_an_exported_run_loads_with_its_card_and_says_what_pytorch_says(tmp_path
     release_run(run, faces, tmp_path / "models" / "emotion.onnx")
     model = load_model(tmp_path / "models" / "emotion.onnx")
     card = model.card
-    assert (card.name, card.version, card.task, card.layout) == ("tiny", "1", "emotion", "logits")
+    assert (card.name, card.version, card.task, card.layout) == ("emotion", "1", "emotion", "logits")
     assert (card.alignment, card.licence, card.labels) == ("arcface-112", "Apache-2.0", FERPLUS)
     assert card.input == SPEC
     (logits,) = open_session(model, "cpu").run(BATCH)
