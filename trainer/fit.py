@@ -94,7 +94,7 @@ class Fit:
             if line["validation_accuracy"] > self.best_score:
                 self.best_score, self.best_epoch = line["validation_accuracy"], self.epoch
                 checkpoints.write(self.average.state_dict(), self.folder / "best.pt")
-            on_epoch(self._record({**line, "seconds": time.monotonic() - started}))
+            on_epoch(self._record({**line, "seconds": round(time.monotonic() - started, 1)}))
         runs.write_cost(self.folder, self.device.kind, self.config.threads)
         return Result(self.epoch, self.best_epoch, self.best_score, self.epoch < self.config.epochs)
 
