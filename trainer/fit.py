@@ -55,6 +55,8 @@ class Fit:
         self, config: TrainConfig, data: Examples, folder: Path, facts: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
         self.config, self.data, self.folder, self.facts = config, data, folder, facts
+        if config.init:
+            runs.require_trained(Path(config.init), "init")
         self.device: Device = choose(config)
         self.steps_per_epoch = batches_per_epoch(data, config)
         torch.manual_seed(config.seed)
@@ -110,9 +112,10 @@ class Fit:
         logits, targets = self._logits(self.forward, batch)
         loss = loss_of(logits, targets, self.data.slices)
         if not math.isfinite(loss.item()):
+            kept = f"the weights of epoch {self.epoch} are kept" if self.epoch else "no epoch was finished"
             raise MoodlineError(
                 f"epoch {self.epoch + 1}, step {self.step_number % self.steps_per_epoch + 1}: the loss is "
-                f"{loss.item()}; the weights of epoch {self.epoch} are kept; lower learning_rate"
+                f"{loss.item()}; {kept}; lower learning_rate"
             )
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
@@ -163,19 +166,37 @@ class Fit:
 
     def _open_folder(self) -> None:
         """Begin a new run, or take up the one in the folder."""
-        path = self.folder / "config.yaml"
-        if path.is_file() and load_config(path) != self.config:
-            changed = _differences(load_config(path), self.config)
+        begun = (self.folder / "last.pt").is_file()
+        if begun:
+            self._check_same()
+            self._resume()
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
+        runs.write_manifest(self.folder, self.data, self.net, self.facts)
+        # Of an epoch that was recorded and has no checkpoint.
+        (self.folder / "history.jsonl").unlink(missing_ok=True)
+        if self.config.init:
+            self._begin_from(Path(self.config.init))
+
+    def _check_same(self) -> None:
+        """Refuse to go on with another recipe or on other data.
+
+        Raises:
+            ConfigError: naming what differs.
+        """
+        there = load_config(self.folder / "config.yaml")
+        if there != self.config:
+            changed = _differences(there, self.config)
             raise ConfigError(
                 f"run {str(self.folder)!r} was begun with another recipe ({changed}); choose a new folder"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.config.to_yaml(), encoding="utf-8")
-        runs.write_manifest(self.folder, self.data, self.net, self.facts)
-        if (self.folder / "last.pt").is_file():
-            self._resume()
-        elif self.config.init:
-            self._begin_from(Path(self.config.init))
+        hashes = [(facts.get("data") or {}).get("sha256") for facts in (runs.read_manifest(self.folder), self.facts)]
+        if runs.heads_of(self.folder) != self.data.heads or (all(hashes) and hashes[0] != hashes[1]):
+            raise ConfigError(
+                f"run {str(self.folder)!r} was begun on other data (sha256 {str(hashes[0])[:12]}… there, "
+                f"{str(hashes[1])[:12]}… here); name that data, or choose a new folder"
+            )
 
     def _resume(self) -> None:
         state = checkpoints.read(self.folder / "last.pt")
@@ -186,7 +207,7 @@ class Fit:
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
         # A line without its checkpoint is of an epoch that will be done again.
         history = self.folder / "history.jsonl"
-        lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = history.read_text(encoding="utf-8").splitlines(keepends=True) if history.is_file() else []
         history.write_text("".join(lines[: self.epoch]), encoding="utf-8")
         logger.info("resumed after epoch %d", self.epoch)
 

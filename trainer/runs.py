@@ -55,12 +55,34 @@ def heads_of(folder: Path) -> tuple[Head, ...]:
         raise ConfigError(f"run {str(folder)!r}: manifest.json names no heads") from error
 
 
+def require_trained(run: Path, what: str) -> None:
+    """Raise `ConfigError`, naming `what` asks for it, when `run` holds no weights."""
+    if not (run / "best.pt").is_file():
+        raise ConfigError(
+            f"{what}: {str(run)!r} holds no trained run; train it first: "
+            f"moodline-train fit configs/trainer/{run.name}.yaml --data DATA --run {run}"
+        )
+
+
 def history(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `history.jsonl`, one for each epoch done; empty before the first."""
+    """The lines of `history.jsonl`, one for each epoch done; empty before the first. A last line that was cut
+    short when the program was killed does not count.
+
+    Raises:
+        ConfigError: another line is damaged.
+    """
     path = folder / "history.jsonl"
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    read = []
+    for number, line in enumerate(lines, 1):
+        try:
+            read.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ConfigError(f"{path}, line {number}: not JSON ({error.msg})") from error
+    return read
 
 
 def write_cost(folder: Path, device: str, threads: int) -> None:

@@ -90,6 +90,7 @@ def test_a_run_folder_that_exists_is_not_written_over(files, capsys):
 def test_a_run_is_resumed_with_its_own_recipe_only(files, capsys):
     assert fit(files) == 0
     assert fit(files, "--resume") == 0
+    assert json.loads((files / "run" / "cost.json").read_text())["epochs"] == 2
     text = (files / "recipe.yaml").read_text().replace("learning_rate: 0.05", "learning_rate: 0.2")
     (files / "recipe.yaml").write_text(text)
     assert fit(files, "--resume") == 2

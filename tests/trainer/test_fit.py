@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.errors import ConfigError, MoodlineError
-from trainer import checkpoints
+from trainer import checkpoints, runs
 from trainer.batches import examples
 from trainer.config import TrainConfig
 from trainer.fit import Fit, build, follow, loss_of, mean_of, rate_at
@@ -148,6 +148,49 @@ def test_another_recipe_in_the_same_folder_is_refused_and_the_difference_named(t
         start(other, faces, tmp_path).run()
 
 
+def test_other_data_is_refused_on_resume_and_the_run_stays_as_it_was(tmp_path, faces, recipe):
+    Fit(recipe, examples(faces, recipe), tmp_path, {"data": {"sha256": "a" * 64}}).run()
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"begun on other data \(sha256 aaaaaaaaaaaa… there, bbbbbbbbbbbb… here\)"):
+        Fit(recipe, examples(faces, recipe), tmp_path, {"data": {"sha256": "b" * 64}}).run()
+    others = dataclasses.replace(faces, answers=dict(reversed(faces.answers.items())))
+    with pytest.raises(ConfigError, match="begun on other data"):
+        start(recipe, others, tmp_path).run()
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+def test_an_epoch_recorded_without_a_checkpoint_is_not_counted_twice(tmp_path, faces, recipe):
+    tmp_path.joinpath("history.jsonl").write_text('{"epoch": 1, "seconds": 1}\n')
+    start(recipe, faces, tmp_path).run()
+    assert [line["epoch"] for line in history(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_a_line_cut_short_by_a_kill_does_not_count(tmp_path, faces, recipe):
+    start(recipe, faces, tmp_path).run()
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 5, "train_lo')
+    assert [line["epoch"] for line in runs.history(tmp_path)] == [1, 2, 3, 4]
+    start(recipe, faces, tmp_path).run()
+    assert len(history(tmp_path)) == 4
+    (tmp_path / "history.jsonl").write_text('{"epoch"\n{"epoch": 2}\n')
+    with pytest.raises(ConfigError, match=r"history\.jsonl, line 1: not JSON"):
+        runs.history(tmp_path)
+
+
+def test_a_run_to_begin_from_that_is_not_there_is_told_before_anything_is_written(tmp_path, faces, recipe):
+    from_nothing = dataclasses.replace(recipe, init="runs/emotion-first")
+    with pytest.raises(ConfigError, match=r"init: 'runs/emotion-first' holds no trained run; train it first: moodline"):
+        start(from_nothing, faces, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_in_the_first_epoch_leaves_a_folder_to_try_again_in(tmp_path, faces, recipe):
+    wild = dataclasses.replace(recipe, learning_rate=1e9, warmup_epochs=0)
+    with pytest.raises(MoodlineError, match=r"epoch 1, step \d+: the loss is .*; no epoch was finished; lower"):
+        start(wild, faces, tmp_path).run()
+    assert start(recipe, faces, tmp_path).run().epochs == recipe.epochs
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path, faces, recipe):
     start(recipe, faces, tmp_path).run()
     (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
@@ -182,7 +225,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from engine.errors import MoodlineError
-from trainer import checkpoints
+from trainer import checkpoints, runs
 import torch
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

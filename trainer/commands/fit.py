@@ -75,7 +75,8 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
         raise ConfigError(f"--resume: {str(folder)!r} holds no run to go on with")
     if held and not resume:
         done = len(runs.history(folder))
-        what = f"a run with {done} of {config.epochs} epochs done; go on with --resume, or" if done else "files;"
+        begun = (folder / "config.yaml").is_file()
+        what = f"a run with {done} of {config.epochs} epochs done; go on with --resume, or" if begun else "files;"
         raise ConfigError(f"--run {str(folder)!r} holds {what} choose another folder")
 
 
