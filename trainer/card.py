@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ConfigError
 from engine.modelcard import Model, ModelCard, card_path
 from engine.pixels import InputSpec
 from trainer import faceset, runs
@@ -63,10 +62,6 @@ def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
     here = faceset.manifest(faces)["sha256"]
     origin = faces.origin
     sources = ": ".join(part for part in (origin.name, origin.licence) if part)
-    try:
-        epochs = len(runs.history(run))
-    except ValueError as error:
-        raise ConfigError(f"run {str(run)!r}: history.jsonl is damaged ({error}); train it again") from error
     return {
         "sources": f"{sources} ({origin.url})" if origin.url else sources,
         "sha256": trained_on.get("sha256"),
@@ -74,7 +69,7 @@ def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
         "training_images": facts.get("training_images"),
         "aligned": trained_on.get("aligned"),
         "recipe": recipe,
-        "epochs": epochs,
+        "epochs": len(runs.history(run)),
     }
 
 

@@ -75,10 +75,17 @@ def run(arguments: list[str]) -> int:
     except (MoodlineError, OSError) as error:
         if "--debug" in arguments:
             raise
-        for line in str(error).splitlines():
+        for line in _told(error).splitlines():
             click.echo(f"moodline-train: {line}", err=True)
         return 2 if isinstance(error, ConfigError) else 1
     return code if isinstance(code, int) else 0
+
+
+def _told(error: MoodlineError | OSError) -> str:
+    """What the user reads: of the system's own errors the file and the reason, without the number."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ class ConvNet:
         the first.
 
         Raises:
-            ConfigError: no run, damaged weights, or no such label set.
+            ConfigError: no run, no finished epoch, damaged weights, or no such label set.
         """
         config = load_config(run / "config.yaml")
         heads = runs.heads_of(run)
@@ -41,6 +41,11 @@ class ConvNet:
         if name not in {head.name for head in heads}:
             raise ConfigError(f"run {str(run)!r} learned {', '.join(head.name for head in heads)}, not {name!r}")
         net = NETS[config.net](config.input.channels, sum(len(head.labels) for head in heads))
+        if not (run / "best.pt").is_file():
+            raise ConfigError(
+                f"run {str(run)!r} has no finished epoch (no best.pt); "
+                f"go on with: moodline-train fit RECIPE --data DATA --run {run} --resume"
+            )
         try:
             net.load_state_dict(checkpoints.read(run / "best.pt"))
         except RuntimeError as error:

@@ -107,24 +107,33 @@ def open_subject(place: str, label_set: str | None = None, data_sha256: str | No
     validation split; other data must not choose it, so there it brings the one of its last evaluation, or 1.
 
     Raises:
-        ConfigError: nothing is there, or the folder is no run.
-        ModelError: the model cannot be trusted or opened.
+        ConfigError: nothing is there, the folder is no run, or the model cannot be trusted or opened.
     """
     path = Path(place)
-    if path.suffix == ".onnx":
-        return from_onnx(load_model(path), label_set)
     if path.is_dir():
         return _open_run(path, label_set, data_sha256)
-    if path.suffix or len(path.parts) > 1:
+    if path.suffix != ".onnx" and (path.suffix or len(path.parts) > 1):
         raise ConfigError(f"model {place!r} is neither a run folder nor an .onnx file")
-    return from_onnx(find_model(place, "emotion"), label_set)
+    try:
+        return from_onnx(load_model(path) if path.suffix == ".onnx" else find_model(place, "emotion"), label_set)
+    except ModelError as error:
+        # Another model has to be named: a matter of arguments, unlike a model that fails while it is measured.
+        raise ConfigError(str(error)) from error
+
+
+def trained_on(run: Path) -> str | None:
+    """SHA-256 of the data that the run in this folder learned from; None where its manifest does not say.
+
+    Raises:
+        ConfigError: the manifest is damaged.
+    """
+    data = _read(run / "manifest.json").get("data")
+    return data.get("sha256") if isinstance(data, dict) else None
 
 
 def _open_run(run: Path, label_set: str | None, data_sha256: str | None) -> Subject:
-    facts = _read(run / "manifest.json")
-    trained_on = facts["data"].get("sha256") if isinstance(facts.get("data"), dict) else None
     known: dict[str, Any] = {}
-    if data_sha256 is not None and trained_on not in (None, data_sha256):
+    if data_sha256 is not None and trained_on(run) not in (None, data_sha256):
         known = _earlier_temperature(run)
     if (run / "best.pt").is_file():
         net = ConvNet.open(run, label_set)
@@ -134,6 +143,8 @@ def _open_run(run: Path, label_set: str | None, data_sha256: str | None) -> Subj
         model = open_model(run)
         known["parameters"] = model.parameters
         return from_classifier(model, run.resolve().name, sha256=sha256_of(run / "model.npz"), **known)
+    if "heads" in _read(run / "manifest.json"):
+        ConvNet.open(run)  # a network's run that was interrupted: says what it lacks
     raise ConfigError(f"run {str(run)!r} holds no trained model; train one with: moodline-train fit RECIPE --run {run}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 import yaml
 
@@ -27,6 +28,13 @@ def fit(files, *more):
 def test_help_shows_an_example(command, capsys):
     assert call(*command, "--help") == 0
     assert f"moodline-train {command[0] if command else 'prepare'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["evaluate", "export", "report"])
+def test_every_option_says_what_it_is_for(name):
+    command = cli.cli.get_command(None, name)
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert options and [each.name for each in options if not each.help] == []
 
 
 def test_a_fit_says_what_it_does_and_leaves_a_whole_run_folder(files, capsys):

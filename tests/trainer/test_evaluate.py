@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from engine.errors import ConfigError, ModelError
@@ -216,9 +217,9 @@ def test_an_onnx_model_brings_labels_and_temperature_on_its_card(faces):
 @pytest.mark.parametrize(
     "place, error, message",
     [
-        ("nowhere.onnx", ModelError, "does not exist"),
+        ("nowhere.onnx", ConfigError, "does not exist"),
         ("no/such/run", ConfigError, "neither a run folder nor an .onnx file"),
-        ("emotion-ferr", ModelError, "did you mean"),
+        ("emotion-ferr", ConfigError, "did you mean"),
         (".", ConfigError, "holds no trained model"),
     ],
 )
@@ -228,9 +229,9 @@ def test_a_place_without_a_model_is_refused(place, error, message, tmp_path, mon
         open_subject(place)
 
 
-def saved_baseline(folder):
+def saved_baseline(folder, data_sha256="its own"):
     from_table(*FERPLUS).save(folder)
-    (folder / "manifest.json").write_text(json.dumps({"data": {"sha256": "its own"}}))
+    (folder / "manifest.json").write_text(json.dumps({"data": {"sha256": data_sha256}}))
     return folder
 
 
@@ -248,14 +249,37 @@ def test_a_run_of_a_baseline_is_opened_and_meets_foreign_data_with_its_own_tempe
 
 
 def test_the_command_writes_into_the_run_and_prints_a_table(data, tmp_path):
-    run = saved_baseline(tmp_path / "run")
+    sha256 = json.loads((data / "manifest.json").read_text())["sha256"]
+    run = saved_baseline(tmp_path / "run", sha256)
     done = CliRunner().invoke(command, [str(run), "--data", str(data)], catch_exceptions=False)
     assert "aligned  majority       16" in done.output and "latency:" in done.output
     metrics = json.loads((run / "metrics-test.json").read_text())
     assert metrics["command"].startswith("moodline-train evaluate ")
-    assert metrics["data"]["sha256"] == json.loads((data / "manifest.json").read_text())["sha256"]
+    assert metrics["data"]["sha256"] == sha256
     as_json = CliRunner().invoke(command, [str(run), "--data", str(data), "--json"], catch_exceptions=False)
     assert json.loads(as_json.output)["split"] == "test"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_numbers_of_foreign_data_do_not_take_the_place_of_the_runs_own(data, tmp_path, options):
+    run = saved_baseline(tmp_path / "run")
+    (run / "metrics-test.json").write_text("{}")
+    before = sorted(path.name for path in run.iterdir())
+    done = CliRunner().invoke(command, [str(run), "--data", str(data), *options], catch_exceptions=False)
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("nothing was kept: ") and said.endswith("add --out FOLDER")
+    assert json.loads(done.stdout) if options else "aligned  majority       16" in done.stdout
+    assert (run / "metrics-test.json").read_text() == "{}"
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "run"])
+def test_numbers_of_foreign_data_are_kept_in_a_folder_that_is_named(data, tmp_path, place):
+    run = saved_baseline(tmp_path / "run")
+    arguments = [str(run), "--data", str(data), "--out", str(tmp_path / place)]
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert "holds all numbers" in done.stdout and done.stderr == ""
+    assert json.loads((tmp_path / place / "metrics-test.json").read_text())["split"] == "test"
 
 
 def test_the_command_tells_what_is_missing(tmp_path, data, capsys):
@@ -263,12 +287,40 @@ def test_the_command_tells_what_is_missing(tmp_path, data, capsys):
     assert "is no prepared data set" in capsys.readouterr().err
     assert command_line(["evaluate", "emotion-fer", "--data", str(data), "--labels", "affectnet"]) == 2
     assert "has label sets ferplus, fer2013, not 'affectnet'" in capsys.readouterr().err
+    assert command_line(["evaluate", "blah", "--data", str(data)]) == 2
+    assert "model 'blah' is not installed" in capsys.readouterr().err
+    (tmp_path / "bare.onnx").write_bytes(b"no card beside it")
+    assert command_line(["evaluate", str(tmp_path / "bare.onnx"), "--data", str(data)]) == 2
+    assert "card" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert command_line(["evaluate", "emotion-fer", "--data", str(data), "--out", str(tmp_path / "file" / "in")]) == 1
+    assert capsys.readouterr().err == f"moodline-train: {tmp_path / 'file' / 'in'}: Not a directory\n"
+
+
+def test_scores_that_are_no_numbers_are_a_failure_and_no_wrong_argument(data, tmp_path, faces, recipe, capsys):
+    net = trained(recipe, faces, tmp_path / "net").net
+    torch.nn.init.constant_(net[-1].bias, float("nan"))
+    torch.save(net.state_dict(), tmp_path / "net" / "best.pt")
+    assert command_line(["evaluate", str(tmp_path / "net"), "--data", str(data)]) == 1
+    assert "not a number" in capsys.readouterr().err
+
+
+def test_a_run_that_was_interrupted_in_its_first_epoch_is_told_how_to_go_on(faces, recipe, tmp_path):
+    trained(recipe, faces, tmp_path / "net")
+    (tmp_path / "net" / "best.pt").unlink()
+    with pytest.raises(ConfigError, match=r"has no finished epoch .* --resume"):
+        open_subject(str(tmp_path / "net"))
+
+
+def trained(recipe, faces, folder):
+    net = subjects.ConvNet(replace(recipe, epochs=1), FERPLUS, folder)
+    targets, _ = faces.label_set("ferplus").distributions()
+    net.fit(faces.whole[:48], targets[:48], (faces.whole[64:80], targets[64:80]))
+    return net
 
 
 def test_a_trained_network_is_opened_from_its_run(faces, recipe, tmp_path):
-    net = subjects.ConvNet(replace(recipe, epochs=1), FERPLUS, tmp_path / "net")
-    targets, _ = faces.label_set("ferplus").distributions()
-    net.fit(faces.whole[:48], targets[:48], (faces.whole[64:80], targets[64:80]))
+    net = trained(recipe, faces, tmp_path / "net")
     subject = open_subject(str(tmp_path / "net"))
     assert subject.kind == "logits" and subject.parameters > 1000 and subject.threads == 1
     assert subject.logits(faces.whole[:3]).tolist() == net.logits(faces.whole[:3]).tolist()

@@ -161,14 +161,14 @@ def test_a_name_that_is_not_onnx_is_refused_before_any_work(tmp_path, net, faces
         # nothing there at all
         (lambda run: shutil.rmtree(run), r"config\.yaml"),
         # interrupted before the first epoch was done
-        (lambda run: (run / "best.pt").unlink(), r"best\.pt"),
+        (lambda run: (run / "best.pt").unlink(), r"has no finished epoch \(no best\.pt\); .* --resume"),
         # a checkpoint cut short
         (lambda run: (run / "best.pt").write_bytes((run / "best.pt").read_bytes()[:999]), r"best\.pt"),
         # the weights of another recipe
         (lambda run: torch.save(NETS["tiny"](1, 3).state_dict(), run / "best.pt"), r"best\.pt does not fit"),
         (lambda run: (run / "manifest.json").unlink(), r"manifest\.json"),
         (lambda run: (run / "manifest.json").write_text("{"), r"manifest\.json"),
-        (lambda run: (run / "history.jsonl").write_text("{\n"), r"history\.jsonl is damaged"),
+        (lambda run: (run / "history.jsonl").write_text("{\n{}\n"), r"history\.jsonl, line 1: not JSON"),
     ],
 )
 def test_a_folder_that_is_no_whole_run_is_refused_by_name(tmp_path, run, faces, damage, message):

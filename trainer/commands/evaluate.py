@@ -10,7 +10,7 @@ import click
 from engine.errors import ConfigError
 from trainer import evaluate as evaluation
 from trainer.faceset import SPLITS, manifest, open_faces
-from trainer.subjects import open_subject
+from trainer.subjects import open_subject, trained_on
 
 _FILE = click.Path(path_type=Path)
 
@@ -18,9 +18,10 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("model")
 @click.option("--data", type=_FILE, required=True, help="The folder written by `prepare`.")
-@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="The images to measure on.")
 @click.option("--labels", help="Label set of the data; default: the one that the model knows.")
-@click.option("--out", type=_FILE, help="Folder for metrics and scores; default: the run itself, none for .onnx.")
+@click.option("--out", type=_FILE,
+              help="Folder for metrics and scores; default: the run, on its own data only.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def evaluate(model: str, data: Path, split: str, labels: str | None, out: Path | None, as_json: bool) -> None:
     """Measure MODEL on one split, aligned and as whole crops.
@@ -40,15 +41,20 @@ def evaluate(model: str, data: Path, split: str, labels: str | None, out: Path |
     )
     subject = open_subject(model, labels, sha256)
     result = evaluation.evaluate(subject, faces, split, labels, data_sha256=sha256, command=command)
-    folder = out or (Path(model) if Path(model).is_dir() else None)
+    run = Path(model) if Path(model).is_dir() else None
+    # What was measured on other data would take the place of the run's own numbers.
+    foreign = run is not None and trained_on(run) not in (None, sha256)
+    folder = out or (None if foreign else run)
     path = evaluation.write(result, folder) if folder else None
     if as_json:
         click.echo(json.dumps(result.metrics, indent=1, allow_nan=False))
-        return
-    for line in lines(result.metrics):
-        click.echo(line)
-    if path:
+    else:
+        for line in lines(result.metrics):
+            click.echo(line)
+    if path and not as_json:
         click.echo(f"\n{path} holds all numbers and curves")
+    if foreign and not path:
+        click.echo(f"nothing was kept: {data} is not the data that {model} learned from; add --out FOLDER", err=True)
 
 
 def lines(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -201,14 +201,20 @@ def gather(folders: tuple[Path, ...], data: Path | None, faces: FaceSet | None) 
     """Read `folders` (the first is the model the report is about), and the manifest of the data set.
 
     Raises:
-        ConfigError: a folder or file cannot be used, or the model was measured on other data.
+        ConfigError: a folder or file cannot be used, the first holds no run, or its model was measured on
+            other data.
     """
     runs = tuple(read_run(folder) for folder in folders)
+    if not (runs[0].config or runs[0].manifest or runs[0].metrics):
+        raise ConfigError(
+            f"run {str(folders[0])!r} holds no run (no config.yaml, manifest.json or metrics-*.json); name the model's "
+            f"run folder first, or train one with: moodline-train fit RECIPE --run {folders[0]}"
+        )
     facts = read_json(data / "manifest.json") if data else {}
     measured_on = runs[0].headline_metrics().get("data", {}).get("sha256")
     if facts and measured_on and facts.get("sha256") and facts["sha256"] != measured_on:
         raise ConfigError(
             f"data: {str(data)!r} ({str(facts['sha256'])[:12]}) is not what {str(folders[0])!r} was measured on "
-            f"({str(measured_on)[:12]}); name that data set, or evaluate again"
+            f"({str(measured_on)[:12]}); name that data set, or add --out {folders[0]} to evaluate"
         )
     return Material(runs[0], runs[1:], faces, data, facts)

@@ -180,10 +180,11 @@ def test_what_is_missing_is_one_sentence_and_a_command(place, gone, commands):
     assert all(f">{chapter}</h2>" in page for chapter in CHAPTERS)
 
 
-def test_a_folder_with_nothing_in_it_gives_a_report_of_what_is_missing(place):
-    empty = place.root / "empty"
-    empty.mkdir()
-    page, _ = report(place, empty, data=False)
+def test_a_run_just_begun_gives_a_report_of_what_is_missing(place):
+    begun = place.root / "begun"
+    begun.mkdir()
+    shutil.copy(place.run / "config.yaml", begun)
+    page, _ = report(place, begun, data=False)
     assert page.count('<aside class="missing">') >= 10
     assert all(f">{chapter}</h2>" in page for chapter in CHAPTERS)
     assert "None" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
@@ -211,11 +212,20 @@ def test_a_damaged_file_is_one_line_and_exit_code_two(place, spoil, message, cap
     ("arguments", "message"),
     [
         (("nowhere",), "is no folder"),
+        # a folder of something else
+        (("{root}",), "holds no run (no config.yaml, manifest.json or metrics-*.json)"),
+        (("{cv}", "{run}"), "cv' holds no run"),
         (("{run}", "--out", "page.pdf"), "must end in .html"),
         (("{run}", "--data", "nowhere"), "is no prepared data set"),
         ((), "RUN"),
     ],
 )
 def test_wrong_arguments_end_with_2(place, arguments, message, capsys):
-    assert cli.run(["report", *(argument.format(run=place.run) for argument in arguments)]) == 2
+    assert cli.run(["report", *(argument.format(**vars(place)) for argument in arguments)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_named_without_an_error_number(place, capsys):
+    (place.root / "page-images").write_text("a file where the pictures go")
+    assert cli.run(["report", str(place.run), "--out", str(place.root / "page.html")]) == 1
+    assert f"moodline-train: {place.root / 'page-images'}: File exists\n" in capsys.readouterr().err
