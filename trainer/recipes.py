@@ -22,7 +22,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {str(path)!r} cannot be read ({error})") from error
+        raise ConfigError(f"recipe {str(path)!r} cannot be read ({getattr(error, 'strerror', error)})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
 
@@ -39,7 +39,8 @@ def to_settings(kind: Callable[..., T], raw: Any, where: str) -> T:
         return kind(**raw)
     except ValidationError as error:
         problems = [
-            f"{where}: {'.'.join(str(part) for part in item['loc']) or 'recipe'}: {item['msg']}"
+            f"{where}: {'.'.join(str(part) for part in item['loc']) or 'recipe'}: "
+            + item["msg"].removeprefix("Value error, ")  # pydantic's own, before what a validator says
             for item in error.errors()
         ]
         raise ConfigError(*problems) from error
