@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from trainer.labels import FERPLUS
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
 TRAIN, VALIDATION, TEST = range(3)
+_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,12 @@ def pictures_in(folder: Path) -> list[Path]:
 def folders_in(folder: Path) -> list[Path]:
     """The folders directly in `folder`, by name; hidden ones and archive litter left out."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path))
+
+
+def too_deep(folder: Path) -> Path | None:
+    """The first picture anywhere below `folder`, for the message that finds none where it should be."""
+    looked_at = islice(folder.rglob("*"), _LOOKED_AT)
+    return next((path for path in looked_at if path.suffix.lower() in PICTURES and not _hidden(path)), None)
 
 
 def _hidden(path: Path) -> bool:

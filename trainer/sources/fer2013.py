@@ -10,7 +10,7 @@ from engine.items import Image
 from trainer.faceset import Origin
 from trainer.labels import FER2013, FERPLUS, NO_EMOTION, ferplus
 from trainer.sources.base import TEST, TRAIN, VALIDATION, LabelSet, Record, Source, one_answer
-from trainer.sources.tables import rows, whole_number
+from trainer.sources.tables import rows, shortened, whole_number
 
 SIDE = 48
 USAGES = {"Training": TRAIN, "PublicTest": VALIDATION, "PrivateTest": TEST}
@@ -67,7 +67,7 @@ def _records(table: Path, votes: list[tuple[str, Image]] | None) -> Iterator[Rec
         usage = row["Usage"]
         if usage not in USAGES:
             raise ConfigError(
-                f"{table}, line {line}, column 'Usage': expected one of {', '.join(USAGES)}, found {usage!r}"
+                f"{table}, line {line}, column 'Usage': expected one of {', '.join(USAGES)}, found {shortened(usage)!r}"
             )
         label = whole_number(table, line, row, "emotion", len(FER2013) - 1)
         image = _image(table, line, row["pixels"])
@@ -86,6 +86,9 @@ def _image(table: Path, line: int, text: str) -> Image:
     if len(values) != SIDE * SIDE:
         raise ConfigError(f"{where}: expected {SIDE * SIDE} numbers 0..255, found {len(values)}")
     try:
+        digits = "".join(values)
+        if not (digits.isascii() and digits.isdigit()):  # int() takes more: 1_0, +1 and the digits of other scripts
+            raise ValueError
         return np.frombuffer(bytearray(map(int, values)), np.uint8).reshape(SIDE, SIDE)
     except ValueError as error:
         wrong = next(value for value in values if not _is_byte(value))

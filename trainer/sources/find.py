@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 from trainer.sources import fer2013, folders, mosaics
-from trainer.sources.base import PictureReader, Source, folders_in, pictures_in
+from trainer.sources.base import PictureReader, Source, folders_in, pictures_in, too_deep
 from trainer.sources.codes import read_code
 
 LAYOUTS = {
@@ -51,8 +51,12 @@ def detect(path: Path) -> str:
         found = _detect_folder(path)
         if found:
             return found
+    deep = too_deep(path) if path.is_dir() else None
+    where = f"; {str(deep.relative_to(path))!r} lies deeper than a layout allows, move pictures up" if deep else ""
     known = "; ".join(f"{name}: {about}" for name, about in LAYOUTS.items())
-    raise ConfigError(f"data: {str(path)!r} has {_contents(path)}; known layouts (--layout forces one) are {known}")
+    raise ConfigError(
+        f"data: {str(path)!r} has {_contents(path)}{where}; known layouts (--layout forces one) are {known}"
+    )
 
 
 def _detect_folder(path: Path) -> str | None:

@@ -25,6 +25,7 @@ from trainer.sources.base import (
     in_order,
     one_answer,
     pictures_in,
+    too_deep,
 )
 from trainer.sources.codes import Code, last_number, read_code
 from trainer.sources.collected import people
@@ -128,7 +129,12 @@ def _classes(root: Path, folder: Path, split: int | None) -> list[Item]:
     for place in folders_in(folder):
         inside = [*_plain(place, split), *_clips(root, place, split, known)]
         if not inside:
-            raise ConfigError(f"{place}: class folder without a picture; fill or remove it")
+            deep = too_deep(place)
+            raise ConfigError(
+                f"{deep}: lies deeper than a layout allows; move it up to {place} or a folder in it"
+                if deep
+                else f"{place}: class folder without a picture; fill or remove it"
+            )
         items += inside
     return items
 

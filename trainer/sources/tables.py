@@ -20,10 +20,31 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, st
             names = [name.strip() for name in next(reader, [])]
             for name in columns:
                 if name not in names:
-                    raise ConfigError(f"{path}, line 1: column {name!r} is missing; there is {', '.join(names)!r}")
+                    found = shortened(", ".join(names), 100)
+                    raise ConfigError(f"{path}, line 1: column {name!r} is missing; there is {found!r}")
             yield from _lines(path, reader, names)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}, line {_undecodable(path)}: not in UTF-8; save the table in that encoding"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
+
+
+def shortened(text: str, limit: int = 40) -> str:
+    """`text`, or its first `limit` characters and dots: a row in the wrong place may be ten thousand long."""
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _undecodable(path: Path) -> int:
+    """The number of the first line that is not UTF-8; lines are decoded many at once, so the error does not say."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _lines(path: Path, reader: Any, names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -51,5 +72,7 @@ def whole_number(path: Path, line: int, row: dict[str, str], column: str, limit:
     """
     text = row[column]
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= limit):
-        raise ConfigError(f"{path}, line {line}, column {column!r}: expected a number 0..{limit}, found {text!r}")
+        raise ConfigError(
+            f"{path}, line {line}, column {column!r}: expected a number 0..{limit}, found {shortened(text)!r}"
+        )
     return int(text)

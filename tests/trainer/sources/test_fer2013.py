@@ -48,6 +48,13 @@ def test_the_challenges_own_file_is_known_by_its_name_and_odd_header(tmp_path):
         (f"{HEAD}happy,{PIXELS},Training\n", None, "column 'emotion'.*'happy'"),
         # a split nobody knows, in the second row
         (f"{HEAD}0,{PIXELS},Training\n0,{PIXELS},Holiday\n", None, "line 3, column 'Usage': .* found 'Holiday'"),
+        # numbers to Python, but to no other reader
+        (f"{HEAD}0,{PIXELS.replace('17', '1_0', 1)},Training\n", None, "line 2, column 'pixels'.*found '1_0'"),
+        (f"{HEAD}0,{PIXELS.replace('17', '+1', 1)},Training\n", None, r"line 2, column 'pixels'.*found '\+1"),
+        # no header: the first row is not told in full
+        (ROWS, None, r"line 1: column 'emotion' is missing; there is '.{100}\.\.\.'$"),
+        # columns whose names are in the wrong order
+        (f"emotion,Usage,pixels\n0,{PIXELS},Training\n", None, r"column 'Usage'.* found '.{40}\.\.\.'$"),
         # a column renamed
         (f"emotion,pixel,Usage\n0,{PIXELS},Training\n", None, "line 1: column 'pixels' is missing"),
         # a line cut short, or too long
@@ -68,3 +75,10 @@ def test_the_challenges_own_file_is_known_by_its_name_and_odd_header(tmp_path):
 def test_a_bad_table_is_named_with_line_and_column(tmp_path, pixels, votes, message):
     with pytest.raises(ConfigError, match=message):
         list(open_source(write_csv(tmp_path, pixels, votes)).records())
+
+
+def test_a_line_that_is_not_utf8_is_named(tmp_path):
+    table = write_csv(tmp_path, votes=None) / "fer2013.csv"
+    table.write_bytes(table.read_bytes() + f"0,{PIXELS},Caf\xe9\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"fer2013\.csv, line 4: not in UTF-8"):
+        list(open_source(tmp_path).records())

@@ -91,6 +91,13 @@ def test_an_empty_class_is_named(tmp_path):
         open_source(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["{}/a/b/1.png", "train/{}/a/b/1.png"])
+def test_pictures_too_deep_for_a_layout_are_told(tmp_path, place):
+    write_pictures(tmp_path, [place.format(label) for label in ("angry", "happy")])
+    with pytest.raises(ConfigError, match=r"/a/b/1\.png'?:? lies deeper than a layout allows"):
+        open_source(tmp_path)
+
+
 def test_a_folder_beside_the_splits_is_named(tmp_path):
     write_pictures(tmp_path, ["train/angry/1.png", "test/angry/1.png", "extra/angry/1.png"])
     with pytest.raises(ConfigError, match="'extra' stands beside the splits"):
