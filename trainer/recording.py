@@ -15,6 +15,7 @@ from engine.errors import Cause, ConfigError, SourceError
 from engine.items import Image
 from engine.redact import redact
 from engine.sources.config import SourceConfig
+from engine.sources.files import path_of
 from engine.sources.reader import Reader, is_lossless, open_reader
 from engine.stages.chip import ChipConfig, cut, judge
 from trainer.aligning import chosen
@@ -36,14 +37,17 @@ def source_config(address: str) -> SourceConfig:
     """The engine's source at `address`: `webcam:0`, a file or folder, an RTSP or HTTP address.
 
     Raises:
-        ConfigError: the address is none that the engine opens.
+        ConfigError: the address is none that the engine opens, or a file that does not exist.
     """
     try:
-        return SourceConfig(id="collect", uri=address)
+        source = SourceConfig(id="collect", uri=address)
     except ValueError as error:  # pydantic's, whose message has its reason on an indented line
         reasons = [line.strip() for line in str(error).splitlines() if line.startswith("  ")]
         reason = reasons[0].removeprefix("Value error, ").split(" [type=")[0] if reasons else str(error)
         raise ConfigError(f"--source {redact(address)!r}: {reason}") from error
+    if is_lossless(source) and not path_of(source.uri).exists():
+        raise ConfigError(f"--source {source.uri}: no such file or folder")
+    return source
 
 
 def record(

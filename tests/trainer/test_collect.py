@@ -85,10 +85,10 @@ def test_what_was_collected_can_be_prepared(tmp_path, frames, capsys):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--source", "none.mp4"), 1, "none.mp4: no such file or folder"),
+        (("--source", "none.mp4"), 2, "none.mp4: no such file or folder"),
         (("--source", "webcam:77"), 1, "webcam:77"),
         (("--source", "ftp://anna:secret@host/x"), 2, "'ftp' is no kind of source"),
-        (("--source", "x.mp4", "--detector", "eyes"), 1, "model 'eyes' is not installed"),
+        (("--source", __file__, "--detector", "eyes"), 1, "model 'eyes' is not installed"),
         (("--source", "x.mp4", "--label", "../etc"), 2, "cannot name a folder"),
     ],
 )

@@ -21,7 +21,13 @@ from trainer.recording import Plan, record, source_config
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Look at every Nth picture.")
 @click.option("--max", "limit", type=click.IntRange(1), help="Stop after so many faces.")
 @click.option("--min-size", type=click.IntRange(0), default=48, show_default=True, help="Pixels of a face's side.")
-@click.option("--min-sharpness", type=click.FloatRange(0, 1), default=0.05, show_default=True)
+@click.option(
+    "--min-sharpness",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Leave out blurred faces: portraits measure 0.19 to 1.3, strongly blurred ones 0.015 to 0.15.",
+)
 @click.option("--person", help="Who it is, in any words: one person's faces never stand in two splits.")
 def collect(
     source: str,
