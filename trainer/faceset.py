@@ -116,14 +116,14 @@ def unknown(count: int) -> dict[str, Any]:
     }
 
 
-_ARRAYS = tuple(item.name for item in fields(FaceSet) if item.name not in ("answers", "origin", "extra"))
+ARRAYS = tuple(item.name for item in fields(FaceSet) if item.name not in ("answers", "origin", "extra"))
 
 
 def save(faces: FaceSet, folder: Path) -> dict[str, Any]:
     """Write `folder` (`*.npy` and `manifest.json`, the manifest last) and return the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").unlink(missing_ok=True)
-    for name in _ARRAYS:
+    for name in ARRAYS:
         np.save(folder / f"{name}.npy", getattr(faces, name), allow_pickle=False)
     for name, answers in faces.answers.items():
         np.save(folder / f"answers-{name}.npy", answers.counts, allow_pickle=False)
@@ -145,7 +145,7 @@ def open_faces(folder: Path) -> FaceSet:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:
             raise ConfigError(f"data: {str(folder)!r} has format {facts['format']}, this version reads {FORMAT}")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         answers = {
             name: Answers(tuple(each["labels"]), _load(folder / f"answers-{name}.npy"), tuple(each["rest"]))
             for name, each in facts["label_sets"].items()
@@ -163,7 +163,7 @@ def _load(path: Path) -> Image:
 def manifest(faces: FaceSet) -> dict[str, Any]:
     """Counts per split and class, the share aligned, origin and licence, and a SHA-256 over all arrays."""
     digest = hashlib.sha256()
-    for name in (*_ARRAYS, *faces.answers):
+    for name in (*ARRAYS, *faces.answers):
         array = faces.answers[name].counts if name in faces.answers else getattr(faces, name)
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 from engine.items import Image
 from trainer.aligning import Aligner, Face
 from trainer.faceset import SPLITS, FaceSet, Origin
-from trainer.labels import Answers, Ints
+from trainer.labels import Answers, Bools, Ints
 from trainer.leaks import DISTANCE, Scan, merged, scan
 from trainer.sources.base import TRAIN, VALIDATION, Record, Source
 from trainer.splits import assign, groups_of
@@ -82,11 +82,12 @@ def pack(
     whole = np.stack([face.whole for face in columns.faces])
     copies = scan(whole, identity, distance)
     groups = merged(groups_of(identity, clip), copies.group)
+    split, dealt = _split(columns.records, _best(next(iter(answers.values()))), groups, shares, seed)
     faces = FaceSet(
         whole=whole,
         aligned=np.stack([face.aligned for face in columns.faces]),
         found=np.array([face.found for face in columns.faces], np.bool_),
-        split=_split(columns.records, _best(next(iter(answers.values()))), groups, shares, seed),
+        split=split,
         answers=answers,
         origin=origin,
         landmarks=np.stack([face.landmarks for face in columns.faces]).astype(np.float32),
@@ -96,7 +97,7 @@ def pack(
         names=np.array([record.name for record in columns.records], np.str_),
         removed=np.zeros(len(columns.faces), np.bool_),
     )
-    return faces, copies, Notes(tuple(columns.no_face), tuple(empty_classes(faces)))
+    return faces, copies, Notes(tuple(columns.no_face), tuple(empty_classes(faces, copies.group if dealt else None)))
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
@@ -129,20 +130,26 @@ def _best(answers: Answers) -> Ints:
     return np.where(votes.max(1) > 0, votes.argmax(1), -1)
 
 
-def _split(records: Sequence[Record], labels: Ints, groups: Ints, shares: Sequence[float], seed: int) -> Image:
+def _split(
+    records: Sequence[Record], labels: Ints, groups: Ints, shares: Sequence[float], seed: int
+) -> tuple[Image, bool]:
+    """The split of every record, and whether groups had a say in it."""
     given = np.array([-1 if record.split is None else record.split for record in records], np.int64)
     train, validation, _ = shares
     if (given < 0).all():
-        return assign(labels, groups, shares, seed)
-    if not (given == VALIDATION).any():
+        return assign(labels, groups, shares, seed), True
+    dealt = not (given == VALIDATION).any()
+    if dealt:
         rows = np.flatnonzero(given == TRAIN)
         moved = assign(labels[rows], groups[rows], (train, validation), seed)
         given[rows] = np.where(moved == 1, VALIDATION, TRAIN)
-    return given.astype(np.uint8)
+    return given.astype(np.uint8), dealt
 
 
-def empty_classes(faces: FaceSet) -> list[str]:
-    """A line for every split that lacks a class, or has no faces at all.
+def empty_classes(faces: FaceSet, copies: Ints | None = None) -> list[str]:
+    """A line for every split that lacks a class, or has no faces at all; faces that are `removed` do not count.
+
+    `copies` is `Scan.group` where faces were dealt out by it, to tell where few pictures are the reason.
 
     Raises:
         ConfigError: a class has no face in training.
@@ -151,15 +158,37 @@ def empty_classes(faces: FaceSet) -> list[str]:
     for name, answers in faces.answers.items():
         best, (_, usable) = _best(answers), answers.distributions()
         for number, split in enumerate(SPLITS):
-            rows = (np.asarray(faces.split) == number) & usable
-            absent = [label for index, label in enumerate(answers.labels) if not (rows & (best == index)).any()]
-            if absent and number == TRAIN:
+            there = (np.asarray(faces.split) == number) & usable
+            counted = best[there & ~np.asarray(faces.removed)]
+            absent = [index for index in range(len(answers.labels)) if not (counted == index).any()]
+            if not absent:
+                continue
+            who = ", ".join(answers.labels[index] for index in absent)
+            why = _few_pictures(copies, usable & np.isin(best, absent))
+            if number == TRAIN:
+                leaked = ", ".join(answers.labels[index] for index in absent if (best[there] == index).any())
                 raise ConfigError(
-                    f"data {faces.origin.name!r}, label set {name!r}: no training face of class {', '.join(absent)}; "
-                    "add some, leave that class out, or change --shares or --seed"
+                    f"data {faces.origin.name!r}, label set {name!r}: "
+                    + (_ALL_LEAKED.format(leaked) if leaked else _NONE_TO_TRAIN.format(who, why))
                 )
             if len(absent) == len(answers.labels):
-                lines.append(f"label set {name!r}: the {split} split is empty")
-            elif absent:
-                lines.append(f"label set {name!r}: no {split} face of class {', '.join(absent)}; scores will lack it")
+                lines.append(f"label set {name!r}: the {split} split is empty{why}")
+            else:
+                lines.append(f"label set {name!r}: no {split} face of class {who}{why}; scores will lack it")
     return lines
+
+
+_NONE_TO_TRAIN = "no training face of class {}{}; add some, leave that class out, or change --shares or --seed"
+_ALL_LEAKED = (
+    "all training faces of class {} are copies of validation or test pictures; "
+    "add other pictures, or keep them in training: --leaks keep"
+)
+
+
+def _few_pictures(copies: Ints | None, rows: Bools) -> str:
+    """What to add where the faces of `rows` bool `(N,)` are far fewer pictures, since copies stay in one split."""
+    count, pictures = int(rows.sum()), 0 if copies is None else len(np.unique(copies[rows]))
+    if not pictures or 2 * pictures > count:
+        return ""
+    of = "one picture" if pictures == 1 else f"{pictures} pictures"
+    return f" ({count} faces are copies of {of}, and copies stay in one split)"

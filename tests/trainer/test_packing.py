@@ -63,6 +63,18 @@ def test_a_class_without_training_faces_is_refused(tmp_path):
         pack(open_source(tmp_path), CROPS, HERE)
 
 
+def test_few_pictures_are_told_as_the_reason_for_an_empty_split(tmp_path):
+    for name in files(4, "happy", "angry"):
+        write_pictures(tmp_path, [name])
+    _, _, notes = pack(open_source(tmp_path), CROPS, HERE)
+    why = "(8 faces are copies of one picture, and copies stay in one split)"
+    empty = [f"label set 'emotion': the {split} split is empty {why}" for split in ("validation", "test")]
+    assert list(notes.warnings) == empty
+    write_pictures(tmp_path, files(1, "sad"), first=70)
+    with pytest.raises(ConfigError, match=r"no training face of class .* \(9 faces are copies of 2 pictures"):
+        pack(open_source(tmp_path), CROPS, HERE, (10, 80, 10))
+
+
 def test_a_class_missing_from_test_and_an_empty_split_are_told(tmp_path):
     write_pictures(tmp_path, files(3, "happy", "angry", place="train/{label}/{number}.png"))
     write_pictures(tmp_path, ["test/happy/9.png"], first=90)

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -36,9 +37,11 @@ def test_fer2013_becomes_a_data_set_with_counts_and_leaks(tmp_path, capsys):
     out = tmp_path / "runs" / "fer"
     assert call("prepare", fer2013(tmp_path / "fer"), "--out", out, "--landmarks", "none") == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("no landmarks are available, so 'aligned' is 'whole'")
+    assert said[0] == "--landmarks none: the faces stay as they are, so 'aligned' is 'whole'"
     assert said[1] == f"{out}: 72 faces of {SIDE} pixels, 0.0% aligned"
+    assert "  neutral                  2           3           3" in said
     assert "  happiness                3           3           3" in said
+    assert "  all                     23          24          24" in said
     assert "1 training faces left out as their copies stand in validation or test" in said
     faces = open_faces(out)
     assert list(faces.answers) == ["ferplus", "fer2013"]
@@ -60,7 +63,7 @@ def test_leaks_may_stay_in_training(tmp_path, capsys, policy):
 
 def test_the_command_leaks_lists_them(tmp_path, capsys):
     out = tmp_path / "out"
-    call("prepare", fer2013(tmp_path / "fer", 1), "--out", out, "--landmarks", "none")
+    call("prepare", fer2013(tmp_path / "fer", 1), "--out", out, "--landmarks", "none", "--leaks", "keep")
     capsys.readouterr()
     assert call("leaks", out, "--out", tmp_path / "list.csv") == 0
     said = capsys.readouterr().out
@@ -96,11 +99,63 @@ def test_a_data_set_is_replaced_only_by_force(tmp_path, capsys):
     write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
     arguments = ("prepare", tmp_path / "in", "--out", tmp_path / "out", "--landmarks", "none")
     assert call(*arguments) == 0
-    (tmp_path / "out" / "answers-old.npy").touch()
+    out = tmp_path / "out"
+    for name in ("mine.npy", "answers-mine.npy", "notes.txt"):
+        (out / name).touch()
     assert call(*arguments) == 2
     assert "exists and is not empty" in capsys.readouterr().err
-    assert call(*arguments, "--force") == 0
-    assert not (tmp_path / "out" / "answers-old.npy").exists()
+    other = ("prepare", fer2013(tmp_path / "fer"), *arguments[2:], "--force")
+    assert call(*other) == 0
+    assert list(open_faces(out).answers) == ["ferplus", "fer2013"]
+    assert not (out / "answers-emotion.npy").exists()
+    assert {"mine.npy", "answers-mine.npy", "notes.txt"} <= {path.name for path in out.iterdir()}
+
+
+def test_a_source_that_fails_leaves_the_old_set(tmp_path, capsys):
+    write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
+    arguments = ("prepare", tmp_path / "in", "--out", tmp_path / "out", "--landmarks", "none")
+    assert call(*arguments) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (tmp_path / "in" / "happy" / "2.png").write_bytes(b"broken")
+    assert call(*arguments, "--force") == 2
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_only_a_prepared_set_can_be_replaced_by_force(tmp_path, capsys):
+    write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "weights.npy").touch()
+    for manifest in (None, "{}", "[]", "broken"):
+        if manifest:
+            (tmp_path / "out" / "manifest.json").write_text(manifest)
+        assert call("prepare", tmp_path / "in", "--out", tmp_path / "out", "--force") == 2
+        assert "out' holds no prepared set" in capsys.readouterr().err
+    assert (tmp_path / "out" / "weights.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("file", "file' is a file; name a folder"), ("file/in/it", "it' cannot be written"), ("x" * 300, "cannot be")],
+)
+def test_an_out_that_cannot_be_written_is_told_before_the_source_is_read(tmp_path, capsys, out, message):
+    (tmp_path / "file").touch()
+    assert call("prepare", tmp_path / "none", "--out", tmp_path / out) == 2
+    error = capsys.readouterr().err
+    assert "--out: " in error and message in error and error.count("\n") == 1
+
+
+def test_a_class_whose_training_faces_are_all_leaks_is_refused(tmp_path, capsys):
+    source, out = fer2013(tmp_path / "fer", 1), tmp_path / "out"
+    assert call("prepare", source, "--out", out, "--landmarks", "none") == 2
+    error = capsys.readouterr().err
+    assert "all training faces of class neutral are copies of validation or test pictures" in error
+    assert "--leaks keep" in error and not out.exists()
+
+
+@pytest.mark.parametrize("command", ["prepare", "collect", "leaks"])
+def test_every_option_has_a_text(command):
+    options = [each for each in cli.cli.get_command(None, command).params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
 
 
 @pytest.mark.parametrize(
@@ -108,10 +163,13 @@ def test_a_data_set_is_replaced_only_by_force(tmp_path, capsys):
     [
         (("--shares", "80/20"), "expected train/validation/test like 80/10/10"),
         (("--shares", "0/50/50"), "some for training"),
+        (("--shares", "nan/1/1"), "expected plain numbers"),
+        (("--shares", "inf/1/1"), "expected plain numbers"),
+        (("--shares", "8_0/1/1"), "expected plain numbers"),
         (("--layout", "cubes"), "'cubes' is not one of"),
         (("--finder", "haar"), "add --faces find"),
         (("--landmarks", "none.onnx"), "'none.onnx' does not exist"),
-        (("--faces", "find", "--landmarks", "none"), "--finder haar"),
+        (("--faces", "find", "--landmarks", "none"), "--landmarks none leaves no detector"),
     ],
 )
 def test_wrong_options_are_refused_in_one_line(tmp_path, capsys, options, message):

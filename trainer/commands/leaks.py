@@ -10,7 +10,13 @@ from trainer.faceset import SPLITS, FaceSet, open_faces
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--distance", type=click.IntRange(0, 100), default=scans.DISTANCE, show_default=True)
+@click.option(
+    "--distance",
+    type=click.IntRange(0, 100),
+    default=scans.DISTANCE,
+    show_default=True,
+    help="Bits of 256 in which copies may differ; 0 finds only the same.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the whole list there (CSV).")
 @click.option("--show", type=click.IntRange(0), default=10, show_default=True, help="How many pairs to print.")
 def leaks(data: Path, distance: int, out: Path | None, show: int) -> None:

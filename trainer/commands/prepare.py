@@ -1,5 +1,6 @@
 """`moodline-train prepare`: read, align and pack a data set."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,14 @@ from tqdm import tqdm
 
 from engine.detectors.base import Detector
 from engine.errors import ConfigError
-from trainer import aligning, faceset, leaks
+from trainer import aligning, destination, faceset, leaks
 from trainer.faceset import SPLITS, FaceSet, Origin
-from trainer.packing import Notes, pack
+from trainer.packing import Notes, empty_classes, pack
 from trainer.sources.base import PictureReader, Source
 from trainer.sources.find import LAYOUTS, open_source
 from trainer.sources.kaggle import PREFIX, download
 
 _PATH = click.Path(path_type=Path)
-_WRITTEN = ("*.npy", "manifest.json", leaks.FILE, leaks.LIST)
 
 
 def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, float, float]:
@@ -26,8 +26,8 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
         train, validation, test = (float(part) for part in text.split("/"))
     except ValueError:
         raise click.BadParameter(f"expected train/validation/test like 80/10/10, got {text!r}") from None
-    if min(train, validation, test) < 0 or train <= 0:
-        raise click.BadParameter(f"expected shares of at least 0, and some for training, got {text!r}")
+    if "_" in text or not math.isfinite(train + validation + test) or min(validation, test) < 0 or train <= 0:
+        raise click.BadParameter(f"expected plain numbers of at least 0, and some for training, got {text!r}")
     return train, validation, test
 
 
@@ -44,8 +44,20 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
     help="Every picture is a crop of one face, or a photo in which to find one.",
 )
 @click.option("--landmarks", help="RetinaFace: an ONNX file or an installed model's name; 'none' to do without.")
-@click.option("--finder", type=click.Choice(["retinaface", "haar"]), default="retinaface", show_default=True)
-@click.option("--pick", type=click.Choice(["largest", "best"]), default="largest", show_default=True)
+@click.option(
+    "--finder",
+    type=click.Choice(["retinaface", "haar"]),
+    default="retinaface",
+    show_default=True,
+    help="What looks for faces in photos; haar needs no model, but gives no landmarks to align by.",
+)
+@click.option(
+    "--pick",
+    type=click.Choice(["largest", "best"]),
+    default="largest",
+    show_default=True,
+    help="Of several faces in a photo: the largest, or the one with the best score.",
+)
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Of a face [default: 0.8 in crops, 0.6 in photos].")
 @click.option("--size", type=click.IntRange(16, 224), default=48, show_default=True, help="Side of the stored faces.")
 @click.option("--shares", default="80/10/10", show_default=True, callback=_shares, help="Of splits that are missing.")
@@ -58,7 +70,13 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
     show_default=True,
     help="Training faces that stand in validation or test: leave out of training, keep, or only list.",
 )
-@click.option("--leak-distance", type=click.IntRange(0, 100), default=leaks.DISTANCE, show_default=True)
+@click.option(
+    "--leak-distance",
+    type=click.IntRange(0, 100),
+    default=leaks.DISTANCE,
+    show_default=True,
+    help="Bits of 256 in which copies of one picture may differ; 0 finds only the same.",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Go on without pictures that cannot be read, and count them.")
 @click.option("--name", help="What to call the data set.")
 @click.option("--licence", help="Under what terms its pictures may be used.")
@@ -74,7 +92,7 @@ def prepare(source: str, out: Path, **options: Any) -> None:
     moodline-train prepare ~/photos --faces find --finder haar --out runs/photos
     moodline-train prepare kaggle:msambare/fer2013 --out runs/kaggle
     """
-    _make_room(out, options["force"])
+    destination.check(out, options["force"])
     path = download(source.removeprefix(PREFIX)) if source.startswith(PREFIX) else Path(source).expanduser()
     reader = PictureReader(options["skip_unreadable"])
     found = open_source(path, options["layout"], reader)
@@ -88,6 +106,7 @@ def prepare(source: str, out: Path, **options: Any) -> None:
     faces, copies, notes = _pack(found, origin, detector, options)
     if options["policy"] == "remove":
         faces = replace(faces, removed=leaks.to_remove(faces, copies))
+        empty_classes(faces)
     pairs = list(leaks.copies(faces, copies))
     extra = {
         "layout": found.layout,
@@ -97,20 +116,11 @@ def prepare(source: str, out: Path, **options: Any) -> None:
         "leaks": {"policy": options["policy"], "distance": options["leak_distance"], "pairs": len(pairs)},
     }
     faces = replace(faces, extra=extra)
+    destination.clear(out)
     facts = faceset.save(faces, out)
     leaks.save_groups(out, faces, copies)
     leaks.write_list(out / leaks.LIST, faces, pairs)
     _tell(out, faces, facts, pairs, notes, reader)
-
-
-def _make_room(out: Path, force: bool) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir() or (any(out.iterdir()) and not force):
-        raise ConfigError(f"--out: {str(out)!r} exists and is not empty; name another folder or add --force")
-    for pattern in _WRITTEN:
-        for old in out.glob(pattern):
-            old.unlink()
 
 
 def _kaggle_page(source: str) -> str:
@@ -130,8 +140,12 @@ def _detector(options: dict[str, Any]) -> Detector | None:
     if name and name != "none":
         return aligning.open_finder(name, score)
     if finds:
-        raise ConfigError("--faces find: no RetinaFace is installed; give --landmarks FILE.onnx, or --finder haar")
-    click.echo("no landmarks are available, so 'aligned' is 'whole': give --landmarks FILE.onnx to align the faces")
+        why = "--landmarks none leaves no detector" if name else "no RetinaFace is installed"
+        raise ConfigError(f"--faces find: {why}; give --landmarks FILE.onnx, or --finder haar")
+    if name:
+        click.echo("--landmarks none: the faces stay as they are, so 'aligned' is 'whole'")
+    else:
+        click.echo("no landmarks are available, so 'aligned' is 'whole': give --landmarks FILE.onnx to align the faces")
     return None
 
 
@@ -156,7 +170,7 @@ def _tell(
 ) -> None:
     click.echo(f"{out}: {len(faces)} faces of {faces.size} pixels, {facts['aligned']:.1%} aligned")
     for name, answers in facts["label_sets"].items():
-        click.echo(_table(name, answers))
+        click.echo(_table(faces, name, answers))
     lines = [
         (len(reader.skipped), "pictures could not be read and were left out"),
         (len(notes.no_face), "photos show no face and were left out"),
@@ -172,11 +186,15 @@ def _tell(
         click.echo(f"warning: {warning}", err=True)
 
 
-def _table(name: str, facts: dict[str, Any]) -> str:
-    """Faces of each class and split, by majority where the labels are votes."""
-    columns = [facts["splits"][split]["majority"] for split in SPLITS]
+def _table(faces: FaceSet, name: str, facts: dict[str, Any]) -> str:
+    """Faces of each class and split, by majority where the labels are votes; without those left out of training."""
+    splits = [facts["splits"][split] for split in SPLITS]
+    columns = [[*split["majority"].values(), split["images"]] for split in splits]
+    gone = faces.label_set(name).majority()[faces.removed]
+    left_out = [*(int((gone == label).sum()) for label in range(len(facts["labels"]))), len(gone)]
+    columns[0] = [count - less for count, less in zip(columns[0], left_out, strict=True)]
     lines: list[tuple[str, ...]] = [("by majority" if not facts["single"] else "faces", *SPLITS)]
-    lines += [(label, *(str(column[label]) for column in columns)) for label in facts["labels"]]
-    lines.append(("all", *(str(facts["splits"][split]["images"]) for split in SPLITS)))
+    names = (*facts["labels"], "all")
+    lines += [(label, *map(str, counts)) for label, *counts in zip(names, *columns, strict=True)]
     rows = [f"  {line[0]:<14}" + "".join(f"{cell:>12}" for cell in line[1:]) for line in lines]
     return "\n".join([f"label set {name!r}", *rows])
