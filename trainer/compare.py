@@ -18,6 +18,7 @@ from trainer import faceset
 from trainer.batches import Batch, Examples, examples
 from trainer.clips import SequencesConfig
 from trainer.config import TrainConfig, load_config
+from trainer.distill import prepared
 from trainer.evaluate import evaluate, write
 from trainer.faceset import FaceSet
 from trainer.fit import Fit
@@ -189,7 +190,7 @@ class Comparison:
         config: TrainConfig = load_config(Path(job.row.recipe))
         folder = self.out / "networks" / job.row.name
         facts = {"data": faceset.manifest(self.faces), "command": self.command}
-        Fit(config, examples(self.faces, config), folder, facts).run(_watched)
+        Fit(config, prepared(self.faces, config), folder, facts).run(_watched)
         _copy_cost(folder, job.folder)
         return folder
 

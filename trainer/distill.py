@@ -5,6 +5,7 @@ same network (Furlanello et al. 2018, arXiv 1805.04770). It softens wrong labels
 answer as several did.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,24 @@ import numpy as np
 from engine.errors import ConfigError
 from engine.items import Floats
 from trainer import runs
-from trainer.batches import Examples
+from trainer.batches import Examples, examples
+from trainer.config import TrainConfig
 from trainer.convnet import ConvNet
+from trainer.faceset import FaceSet
+
+
+def prepared(faces: FaceSet, config: TrainConfig, say: Callable[[str], None] = lambda _line: None) -> Examples:
+    """What `config` trains on: `examples`, and where it names a teacher, `taught` by that. `say` gets a line
+    before the teacher is asked, which takes a while.
+
+    Raises:
+        ConfigError: of `examples` or `taught`.
+    """
+    data = examples(faces, config)
+    if not config.teacher:
+        return data
+    say(f"asking the teacher {config.teacher} about {len(data.train)} faces")
+    return taught(data, Path(config.teacher), config.teacher_share)
 
 
 def taught(data: Examples, teacher: Path, share: float) -> Examples:

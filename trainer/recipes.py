@@ -13,6 +13,14 @@ from engine.errors import ConfigError
 T = TypeVar("T")
 
 
+class _None:
+    def __repr__(self) -> str:
+        return "none"
+
+
+_NONE = _None()
+
+
 def read_yaml(path: Path) -> Any:
     """The plain data in YAML file `path`.
 
@@ -51,6 +59,15 @@ def to_settings(kind: Callable[..., T], raw: Any, where: str) -> T:
 def plain(config: Any) -> Any:
     """A settings dataclass as dicts and lists, as YAML and JSON know them."""
     return _listed(asdict(config))
+
+
+def differences(there: Any, here: Any, key: str = "") -> list[str]:
+    """In what two pieces of plain data differ, one text for each value: `augment.turn: 3 there, 5 here`."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        names = [*there, *(name for name in here if name not in there)]
+        pairs = ((f"{key}.{name}".lstrip("."), there.get(name, _NONE), here.get(name, _NONE)) for name in names)
+        return [text for name, old, new in pairs for text in differences(old, new, name)]
+    return [] if there == here else [f"{key}: {there!r} there, {here!r} here".removeprefix(": ")]
 
 
 def to_yaml(value: Any) -> str:

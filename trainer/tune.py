@@ -13,14 +13,15 @@ from optuna.trial import TrialState
 
 from engine.errors import ConfigError, MoodlineError
 from trainer import faceset, runs
-from trainer.batches import examples
 from trainer.config import TrainConfig
 from trainer.convnet import ConvNet
+from trainer.distill import prepared
 from trainer.evaluate import evaluate
 from trainer.faceset import FaceSet
 from trainer.fit import Fit, OnEpoch, Watch
-from trainer.recipes import plain
+from trainer.recipes import differences, plain
 from trainer.searchspace import Range, Scalar, Space
+from trainer.studyfile import check_study
 from trainer.subjects import from_classifier
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def train_and_score(
     if (folder / "last.pt").is_file():
         for line in runs.history(folder):
             on_epoch(line)
-    result = Fit(config, examples(faces, config), folder).run(watch, on_epoch)
+    result = Fit(config, prepared(faces, config), folder).run(watch, on_epoch)
     if objective == "accuracy":
         return result.best_score
     subject = from_classifier(ConvNet.open(folder), config.name)
@@ -52,13 +53,14 @@ class Tuning:
     `trials.jsonl` and `best.yaml`.
 
     Raises:
-        ConfigError: the folder holds a study of another recipe, search or data set.
+        ConfigError: the folder holds a study of another recipe, search or data set, or a damaged one.
     """
 
     def __init__(self, space: Space, faces: FaceSet, folder: Path) -> None:
         self.space, self.faces, self.folder = space, faces, folder
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
+        check_study(folder / "study.db")
         rules = space.config
         self._storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'study.db'}")
         self.study = optuna.create_study(
@@ -161,8 +163,9 @@ class Tuning:
         before = self.study.user_attrs
         changed = [key for key in facts if key in before and before[key] != facts[key]]
         if changed:
+            how = [f"{key} ({'; '.join(differences(before[key], facts[key]))})" for key in changed]
             raise ConfigError(
-                f"study {str(self.folder)!r} was begun with another {', '.join(changed)}; choose a new --study"
+                f"study {str(self.folder)!r} was begun with another {', '.join(how)}; choose a new --study"
             )
         for key, value in facts.items():
             self.study.set_user_attr(key, value)

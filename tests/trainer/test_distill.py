@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from engine.errors import ConfigError
+from trainer import runs
 from trainer.batches import examples
+from trainer.compare import CompareConfig, Comparison
 from trainer.convnet import ConvNet
-from trainer.distill import taught
+from trainer.distill import prepared, taught
 from trainer.fit import Fit
+from trainer.recipes import to_settings
+from trainer.tune import train_and_score
 
 
 @pytest.fixture
@@ -56,3 +60,41 @@ def test_a_teacher_of_other_labels_or_none_at_all_is_refused(faces, recipe, teac
         taught(data, tmp_path / "only", 0.5)
     with pytest.raises(ConfigError, match="no readable manifest"):
         taught(data, Path("nowhere"), 0.5)
+
+
+def test_what_a_recipe_with_a_teacher_trains_on_is_taught_and_said(faces, recipe, teacher):
+    said = []
+    config = dataclasses.replace(recipe, teacher=str(teacher), teacher_share=0.25)
+    data = prepared(faces, config, said.append)
+    assert np.array_equal(data.targets, taught(examples(faces, recipe), teacher, 0.25).targets)
+    assert said == [f"asking the teacher {teacher} about 64 faces"]
+    assert np.array_equal(prepared(faces, recipe).targets, examples(faces, recipe).targets)
+
+
+def test_a_trial_of_a_search_is_taught(faces, recipe, teacher, tmp_path):
+    config = dataclasses.replace(recipe, epochs=1, teacher=str(teacher), teacher_share=1.0)
+    train_and_score(
+        config, faces, tmp_path / "trial", "accuracy", lambda batches, *_: iter(batches), lambda _line: None
+    )
+    plain = dataclasses.replace(recipe, epochs=1)
+    assert losses(tmp_path / "trial") != losses_of(plain, faces, tmp_path / "plain")
+
+
+def test_a_network_of_the_table_is_taught(recipe, teacher, faces, tmp_path):
+    config = dataclasses.replace(recipe, epochs=1, teacher=str(teacher), teacher_share=1.0)
+    (tmp_path / "net.yaml").write_text(config.to_yaml())
+    row = {"name": "net", "recipe": str(tmp_path / "net.yaml")}
+    table = to_settings(CompareConfig, {"label_sets": ["ferplus"], "rows": [row], "threads": 1}, "table")
+    comparison = Comparison(table, faces, tmp_path / "out")
+    comparison.make(comparison.jobs()[0])
+    plain = dataclasses.replace(recipe, epochs=1)
+    assert losses(tmp_path / "out" / "networks" / "net") != losses_of(plain, faces, tmp_path / "plain")
+
+
+def losses(run):
+    return [line["train_loss"] for line in runs.history(run)]
+
+
+def losses_of(config, faces, folder):
+    Fit(config, examples(faces, config), folder).run()
+    return losses(folder)

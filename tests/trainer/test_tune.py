@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -182,6 +183,19 @@ def test_a_study_of_another_recipe_or_other_data_is_refused(search, faces, recip
         Tuning(load_space(search), faces, tmp_path / "study")
 
 
+def test_what_is_new_in_a_study_is_named_with_both_values(search, faces, recipe, tmp_path):
+    Tuning(load_space(search), faces, tmp_path / "study").close()
+    changed = replace(recipe, seed=9, augment=replace(recipe.augment, turn=5))
+    (tmp_path / "base.yaml").write_text(changed.to_yaml())
+    with pytest.raises(ConfigError, match=r"recipe \(augment.turn: 2.0 there, 5.0 here; seed: 3 there, 9 here\);"):
+        Tuning(load_space(search), faces, tmp_path / "study")
+    (tmp_path / "base.yaml").write_text(recipe.to_yaml())
+    search.write_text(SEARCH.replace("epochs: 2", "epochs: 3").replace("high: 0.3", "high: 0.2"))
+    wanted = r"search \(augment.cutout.high: 0.3 there, 0.2 here\), epochs \(2 there, 3 here\); choose a new --study"
+    with pytest.raises(ConfigError, match=wanted):
+        Tuning(load_space(search), faces, tmp_path / "study")
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -226,6 +240,9 @@ def test_the_command_tells_where_the_best_recipe_is(search, data, tmp_path, caps
     assert command_line(arguments) == 0
     said = capsys.readouterr().out
     assert "trial 0: " in said and "best of 1: trial 0" in said and "best.yaml" in said
+    # The last line may be typed in as it stands.
+    program, *typed = shlex.split(said.strip().splitlines()[-1])
+    assert program == "moodline-train" and command_line(typed) == 0
 
 
 def test_the_shipped_search_fits_its_recipe():

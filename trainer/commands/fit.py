@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from engine.errors import ConfigError
 from trainer import runs
-from trainer.batches import Batch, examples
+from trainer.batches import Batch
 from trainer.config import TrainConfig, load_config
-from trainer.distill import taught
+from trainer.distill import prepared
 from trainer.faceset import open_faces
 from trainer.fit import Fit, OnEpoch
 from trainer.tracking import Tensorboard
@@ -40,11 +40,7 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
     faces = open_faces(data)
     _check_folder(folder, config, resume)
     command = shlex.join(["moodline-train", "fit", str(recipe), "--data", str(data), "--run", str(folder)])
-    learned = examples(faces, config)
-    if config.teacher:
-        click.echo(f"asking the teacher {config.teacher} about {len(learned.train)} faces")
-        learned = taught(learned, Path(config.teacher), config.teacher_share)
-    training = Fit(config, learned, folder, runs.facts_of(faces, command))
+    training = Fit(config, prepared(faces, config, click.echo), folder, runs.facts_of(faces, command))
     click.echo(
         f"{config.name}: {config.net}, {len(training.data.train)} training and {len(training.data.validation)} "
         f"validation images, {training.device.kind}{', bf16' if training.device.bf16 else ''}"

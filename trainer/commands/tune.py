@@ -1,5 +1,6 @@
 """`moodline-train tune`: search for better settings of a recipe."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -50,7 +51,12 @@ def tune(search: Path, data: Path, study: Path, trials: int, split: str) -> None
     click.echo(
         f"best of {len(tuning.finished())}: trial {best.number}, validation {space.config.objective} {best.value:.4f}"
     )
-    click.echo(f"{study / 'best.yaml'} is its recipe; train it with: moodline-train fit {study / 'best.yaml'}")
+    click.echo(f"{study / 'best.yaml'} is its recipe; train it with:")
+    click.echo(
+        shlex.join(
+            ["moodline-train", "fit", f"{study / 'best.yaml'}", "--data", f"{data}", "--run", f"{study / 'best'}"]
+        )
+    )
 
 
 def _watched(batches: Iterable[Batch], count: int, what: str) -> Iterator[Batch]:
