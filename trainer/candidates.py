@@ -37,7 +37,17 @@ def network(
     watch: Watch = lambda batches, _count, _what: iter(batches),
     on_epoch: OnEpoch = lambda _line: None,
 ) -> Candidate:
-    """A recipe of `trainer.fit`, judged by `label_set` (None: its first)."""
+    """A recipe of `trainer.fit`, judged by `label_set` (None: its first).
+
+    Raises:
+        ConfigError: it begins from, or learns from, a run that has seen these very faces.
+    """
+    for run, what in ((config.init, "begins from"), (config.teacher, "is taught by")):
+        if run:
+            raise ConfigError(
+                f"recipe {config.name!r} {what} the run {run!r}, which knows the faces of every fold; take a recipe "
+                "without init and teacher, such as configs/trainer/cnn-small.yaml"
+            )
 
     def train(faces: FaceSet, folder: Path) -> Predicts:
         Fit(config, examples(faces, config), folder).run(watch, on_epoch)

@@ -29,6 +29,8 @@ SCORES = (
     "calibration_error",
     "calibration_error_untempered",
 )
+_UNBOUNDED = ("negative_log_likelihood",)
+"""Of `SCORES` those that are no share and may be above 1."""
 INNER = 10
 """Of the training part of a fold one face in so many chooses the epoch, the settings and the temperature."""
 _OUT = 3
@@ -64,9 +66,10 @@ def cross_validate(
             recipe or data set.
     """
     folder = out / candidate.name
+    parts = divided(faces, plan)
     _claim(folder, candidate, plan, faceset.manifest(faces)["sha256"])
     results: list[dict[str, Any]] = []
-    for number, fold in enumerate(divided(faces, plan), 1):
+    for number, fold in enumerate(parts, 1):
         path = folder / f"fold-{number}" / "result.json"
         if path.is_file():
             results.append(json.loads(path.read_text(encoding="utf-8")))
@@ -81,7 +84,7 @@ def cross_validate(
     return {
         "recipe": dict(candidate.recipe),
         "folds": results,
-        "scores": {name: t_interval([each[name] for each in results]) for name in SCORES},
+        "scores": {name: _mean_of(name, results) for name in SCORES},
     }
 
 
@@ -89,7 +92,8 @@ def divided(faces: FaceSet, plan: Plan) -> list[FaceSet]:
     """`faces` once for each fold, with another `split`: `train`, `validation` (an inner part of the training
     faces, for choosing) and `test` (the fold). Faces of the real test split are in none.
 
-    Persons, clips and (nearly) equal pictures are each kept on one side.
+    Persons, clips and (nearly) equal pictures are each kept on one side; where nothing is known of persons and
+    clips, (nearly) equal pictures count as one face.
 
     Raises:
         ConfigError: no such label set, or the smallest class has fewer faces than folds.
@@ -101,7 +105,6 @@ def divided(faces: FaceSet, plan: Plan) -> list[FaceSet]:
     usable = usable & (np.asarray(faces.split) < 2) & ~np.asarray(faces.removed) & ~faces.blank()
     rows = np.flatnonzero(usable)
     labels = targets[rows].argmax(1)
-    _check_smallest(labels, answers.labels, plan.folds)
     groups = groups_of(np.asarray(faces.identity), np.asarray(faces.clip))
     copies = groups_of_copies(faces)
     if groups is None:
@@ -109,6 +112,7 @@ def divided(faces: FaceSet, plan: Plan) -> list[FaceSet]:
     else:
         first = unit = np.arange(len(rows))
         groups = merged(groups, copies)[rows]
+    _check_smallest(labels[first], answers.labels, plan.folds, len(rows) - len(first))
     parts = []
     for train, held in folds(labels[first], groups, plan.folds, plan.seed):
         place = np.zeros(len(first), np.uint8)
@@ -121,13 +125,17 @@ def divided(faces: FaceSet, plan: Plan) -> list[FaceSet]:
     return parts
 
 
-def t_interval(values: Sequence[float]) -> dict[str, Any]:
-    """Mean of the folds and its 95 % interval by Student's t; folds share training faces, so it is, if
-    anything, too narrow (Bengio and Grandvalet 2004, "No Unbiased Estimator of the Variance of K-Fold
-    Cross-Validation")."""
+def t_interval(values: Sequence[float], most: float = 1.0) -> dict[str, Any]:
+    """Mean of the folds and its 95 % interval by Student's t, cut off at 0 and `most`; folds share training
+    faces, so it is, if anything, too narrow (Bengio and Grandvalet 2004, "No Unbiased Estimator of the Variance of
+    K-Fold Cross-Validation")."""
     mean = float(np.mean(values))
     half = _T[len(values) - 2] * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return {"mean": rounded(mean), "interval": [rounded(mean - half), rounded(mean + half)]}
+    return {"mean": rounded(mean), "interval": [rounded(max(mean - half, 0.0)), rounded(min(mean + half, most))]}
+
+
+def _mean_of(score: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return t_interval([each[score] for each in results], math.inf if score in _UNBOUNDED else 1.0)
 
 
 def described(candidate: Candidate, result: Mapping[str, Any]) -> str:
@@ -157,17 +165,18 @@ def _one_fold(candidate: Candidate, fold: FaceSet, plan: Plan, number: int, fold
     }
 
 
-def _check_smallest(labels: Ints, names: tuple[str, ...], k: int) -> None:
+def _check_smallest(labels: Ints, names: tuple[str, ...], k: int, copies: int) -> None:
+    """Refuse more folds than the smallest class has faces; `copies` were left out of `labels` `(N,)`."""
     counts = {name: int((labels == index).sum()) for index, name in enumerate(names)}
     seen = {name: count for name, count in counts.items() if count}
     if not seen:
         raise ConfigError("data: training and validation hold no face with a label")
     least = min(seen, key=lambda name: seen[name])
     if seen[least] < k:
-        raise ConfigError(
-            f"--folds {k}: class {least!r} has only {seen[least]} faces in training and validation; "
-            f"ask for {max(2, seen[least])} folds or collect more"
-        )
+        faces = f"{seen[least]} face{'s' if seen[least] > 1 else ''} in training and validation"
+        once = " (near-copies count once)" if copies else ""
+        fewer = f"ask for {seen[least]} folds or collect more" if seen[least] > 1 else "collect more"
+        raise ConfigError(f"--folds {k}: class {least!r} has only {faces}{once}; {fewer}")
 
 
 def _claim(folder: Path, candidate: Candidate, plan: Plan, data: str) -> None:

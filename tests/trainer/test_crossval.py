@@ -1,8 +1,10 @@
 """Cross-validation of networks and baselines, on an invented data set."""
 
 import json
+import math
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -12,7 +14,9 @@ from engine.errors import ConfigError
 from tests.trainer.support import invented_set
 from trainer.candidates import Candidate, baseline, network
 from trainer.cli import run as command_line
+from trainer.commands.compare import compare
 from trainer.commands.crossval import crossval as command
+from trainer.commands.tune import tune
 from trainer.crossval import MOST_FOLDS, Plan, cross_validate, divided, t_interval
 from trainer.models import build
 
@@ -91,6 +95,19 @@ def test_impossible_folds_are_refused(faces, folds, message):
         divided(faces, Plan(folds=folds))
 
 
+def test_near_copies_count_once_and_the_message_names_the_class(faces):
+    whole = faces.whole.copy()
+    sad = np.flatnonzero(faces.label_set("ferplus").majority()[:80] == 3)
+    for count, message in ((10, "1 face in"), (9, "2 faces in")):
+        whole[sad[:count]] = whole[sad[0]]
+        with pytest.raises(ConfigError) as refused:
+            divided(replace(faces, whole=whole), Plan(folds=3))
+        assert f"class 'sadness' has only {message} training and validation (near-copies count once)" in str(
+            refused.value
+        )
+        whole = faces.whole.copy()
+
+
 def test_a_set_without_labels_is_refused(faces):
     with pytest.raises(ConfigError, match="hold no face with a label"):
         divided(replace(faces, split=np.full(96, 2, np.uint8)), Plan(folds=2))
@@ -104,6 +121,13 @@ def test_the_interval_is_that_of_student(count):
         "mean": pytest.approx(values.mean(), abs=1e-4),
         "interval": pytest.approx([low, high], abs=2e-4),
     }
+
+
+def test_the_interval_of_a_share_stays_within_0_and_1(faces, tmp_path):
+    assert t_interval([0.2, 0.9])["interval"] == [0.0, 1.0]
+    assert t_interval([1.5, 3.5], math.inf)["interval"] == [0.0, pytest.approx(15.206)]
+    scores = cross_validate(baseline("majority"), faces, Plan(folds=2), tmp_path)["scores"]
+    assert scores["negative_log_likelihood"]["interval"][1] > 1
 
 
 def test_the_majority_class_is_right_for_one_face_in_eight(faces, tmp_path):
@@ -130,6 +154,12 @@ def test_after_an_interruption_only_the_missing_folds_are_trained(faces, tmp_pat
     assert len(result["folds"]) == 4
 
 
+def test_a_refused_number_of_folds_leaves_the_folder_free(faces, tmp_path):
+    with pytest.raises(ConfigError, match="--folds 19"):
+        cross_validate(counted(), faces, Plan(folds=19), tmp_path)
+    assert len(cross_validate(counted(), faces, Plan(folds=2), tmp_path)["folds"]) == 2
+
+
 @pytest.mark.parametrize("plan, what", [(Plan(folds=3), "plan"), (Plan(folds=2, seed=1), "plan")])
 def test_folds_of_another_plan_are_refused(faces, tmp_path, plan, what):
     cross_validate(counted(), faces, Plan(folds=2), tmp_path)
@@ -151,6 +181,17 @@ def test_folds_of_other_data_or_another_recipe_are_refused(faces, tmp_path):
 def test_baselines_that_cannot_be_cross_validated_are_refused(name, message):
     with pytest.raises(ConfigError, match=message):
         baseline(name)
+
+
+@pytest.mark.parametrize("key, what", [("init", "begins from"), ("teacher", "is taught by")])
+def test_a_recipe_that_knows_the_faces_already_is_refused(recipe, key, what):
+    with pytest.raises(ConfigError, match=f"recipe 'tiny' {what} the run 'runs/first', which knows the faces of every"):
+        network(replace(recipe, **{key: "runs/first"}))
+
+
+@pytest.mark.parametrize("known", [command, compare, tune])
+def test_every_option_has_a_help_text(known):
+    assert [each.name for each in known.params if isinstance(each, click.Option) and not each.help] == []
 
 
 def test_the_command_writes_a_table_and_cv_json(data, tmp_path):

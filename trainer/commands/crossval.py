@@ -23,7 +23,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("recipes", nargs=-1, type=_FILE)
 @click.option("--data", type=_FILE, required=True, help="The folder written by `prepare`.")
 @click.option("--models", default="", help="Baselines by name, with commas: majority,hog-svm.")
-@click.option("--folds", type=int, default=5, show_default=True)
+@click.option("--folds", type=int, default=5, show_default=True, help="Parts of the faces, each held out once.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the folds.")
 @click.option("--labels", help="Label set of the data that is scored; default: its first.")
 @click.option("--out", type=_FILE, required=True, help="Folder for cv.json and the folds.")
@@ -35,7 +35,7 @@ def crossval(
     The test split is in no fold. Stopped, the same command goes on after the last whole fold.
 
     \b
-    moodline-train crossval configs/trainer/emotion-fer.yaml --data runs/fer2013 --out runs/cv
+    moodline-train crossval configs/trainer/cnn-small.yaml --data runs/fer2013 --out runs/cv
     moodline-train crossval --models majority,lbp-svm,hog-svm --data runs/fer2013 --folds 5 --out runs/cv
     """
     plan = Plan(folds, seed, labels)
