@@ -42,6 +42,7 @@ def taught(data: Examples, teacher: Path, share: float) -> Examples:
     Raises:
         ConfigError: `teacher` is no run, or has not learned these label sets.
     """
+    runs.require_trained(teacher, "teacher")
     known = {head.name: head.labels for head in runs.heads_of(teacher)}
     targets = data.targets.copy()
     for head, columns in zip(data.heads, data.slices, strict=True):

@@ -58,7 +58,7 @@ def test_a_teacher_of_other_labels_or_none_at_all_is_refused(faces, recipe, teac
     data = examples(faces, dataclasses.replace(recipe, labels=("fer2013",)))
     with pytest.raises(ConfigError, match="learned ferplus, not 'fer2013'"):
         taught(data, tmp_path / "only", 0.5)
-    with pytest.raises(ConfigError, match="no readable manifest"):
+    with pytest.raises(ConfigError, match="teacher: 'nowhere' holds no trained run; train it first"):
         taught(data, Path("nowhere"), 0.5)
 
 
