@@ -19,8 +19,9 @@ from pipelines import logs
 from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
 from pipelines.outputs import check_outputs, lines_into
-from pipelines.run_cli import check_run_id, find_config
+from pipelines.run_cli import check_run_id
 from pipelines.signals import INTERRUPTED, stop_on_signal
+from pipelines.yamlfile import shipped
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ def analyze(
 
 
 def _configure(video: Path, config_path: Path | None, detector: str | None, every_s: float | None) -> PipelineConfig:
-    config = load(config_path or find_config("analyze.yaml"))
+    config = load(config_path or shipped("analyze.yaml"))
     detect = config.stages.detect
     detect = replace(
         detect,

@@ -18,18 +18,10 @@ from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.service import Service
 from pipelines.signals import INTERRUPTED, stop_on_signal
+from pipelines.yamlfile import shipped
 
 FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
                    help="Stop by itself after this time.")  # fmt: skip
-
-
-def find_config(name: str) -> Path:
-    """A configuration that ships with moodline, from the source tree or the installed package."""
-    here = Path(__file__).parent
-    for folder in (here.parent / "configs", here / "configs"):
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigError(f"configs/{name} is missing from this installation; install moodline again")
 
 
 @click.command()
@@ -66,7 +58,7 @@ def demo(for_s: float | None, port: int | None) -> int:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodline-demo-")))
-        config = _for_demo(load(find_config("demo.yaml")), folder, port)
+        config = _for_demo(load(shipped("demo.yaml")), folder, port)
         redis_url = stack.enter_context(private_redis())
         if redis_url:
             config = replace(config, bus=replace(config.bus, url=redis_url))
