@@ -184,8 +184,8 @@ def installed_landmarks() -> str | None:
     return None
 
 
-def open_finder(name: str, min_score: float, threads: int = 2) -> Detector:
-    """The detector `haar`, that of an `.onnx` file, or an installed one by its name.
+def open_finder(name: str, min_score: float, threads: int = 2, size: int = 640) -> Detector:
+    """The detector `haar`, that of an `.onnx` file, or an installed one by its name. It shrinks what is above `size`.
 
     A file without a card is taken for the public RetinaFace: BGR, means 104, 117, 123, scale 1.
 
@@ -194,20 +194,20 @@ def open_finder(name: str, min_score: float, threads: int = 2) -> Detector:
         ModelError: the model is not installed, altered, or no face detector.
     """
     if name == Haar.name:
-        return Haar(min_score=min_score)
+        return Haar(size, min_score)
     path = Path(name)
     if name.endswith(".onnx"):
         if not path.is_file():
             raise ConfigError(f"landmarks: {name!r} does not exist; name a RetinaFace ONNX file")
         if not card_path(path).is_file():
-            return _without_card(path, min_score, threads)
-    return build_detector(DetectConfig(model=name, min_score=min_score), threads)[0]
+            return _without_card(path, min_score, threads, size)
+    return build_detector(DetectConfig(model=name, min_score=min_score, size=size), threads)[0]
 
 
-def _without_card(path: Path, min_score: float, threads: int) -> Detector:
+def _without_card(path: Path, min_score: float, threads: int, size: int) -> Detector:
     spec = InputSpec(None, None, "BGR", 1.0, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
     card = ModelCard(path.stem, "0", "face-detection", sha256_of(path), spec, "retinaface", "unknown")
-    detector = RetinaFace(open_session(Model(path, card), "auto", threads), card, min_score=min_score)
+    detector = RetinaFace(open_session(Model(path, card), "auto", threads), card, size, min_score)
     try:
         detector.detect([np.full((64, 64, 3), 127, np.uint8)])
     except ModelError as error:

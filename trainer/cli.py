@@ -2,16 +2,17 @@
 
 import logging
 import sys
-from importlib import import_module
 
 import click
 
 from engine.errors import ConfigError, MoodlineError
+from trainer.commands.lazy import LazyGroup
 
-# Name: module, and what the list of commands says. Loaded when called, since torch takes seconds to import.
+# Name: module, and what the list of commands says.
 COMMANDS = {
     "prepare": ("trainer.commands.prepare", "Pack a data set: read, align, check, and look for leaks."),
     "leaks": ("trainer.commands.leaks", "List pictures that stand in a data set more than once."),
+    "detector": ("trainer.commands.detector", "Label pictures for a face detector; train, measure, export it."),
     "collect": ("trainer.commands.collect", "Record labelled faces of your own from a camera or a file."),
     "fit": ("trainer.commands.fit", "Train a recipe, or go on with an interrupted run."),
     "tune": ("trainer.commands.tune", "Search for better settings of a recipe."),
@@ -23,25 +24,9 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
-
-
 @click.group(
     cls=LazyGroup,
+    table=COMMANDS,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -22,7 +22,7 @@ from engine.items import Box, Image
 from engine.modelcard import sha256_of
 from trainer.detector.faces import SPLITS, Face, Picture, Split, from_line, to_line
 
-__all__ = ["SPLITS", "Face", "Picture", "PictureSet", "PictureWriter", "Split", "open_pictures"]
+__all__ = ["SPLITS", "Face", "Picture", "PictureSet", "PictureWriter", "Split", "check_out", "open_pictures"]
 
 FORMAT = 1
 PIXELS, PICTURES, MANIFEST = "pixels.npy", "pictures.jsonl", "manifest.json"
@@ -78,6 +78,21 @@ def open_pictures(folder: Path) -> PictureSet:
         return PictureSet(pictures, pixels, facts)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ConfigError(f"data: {str(folder)!r} is damaged ({error}); write it again") from error
+
+
+def check_out(folder: Path, force: bool) -> None:
+    """Whether a set may be written into `folder`; nothing there is changed.
+
+    Raises:
+        ConfigError: it is a file, or holds something and `force` is not given or what it holds is no set of pictures.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out: {str(folder)!r} is a file; name a folder")
+    filled = folder.is_dir() and any(folder.iterdir())
+    if filled and not force:
+        raise ConfigError(f"--out: {str(folder)!r} exists and is not empty; name another folder or add --force")
+    if filled and not (folder / PICTURES).is_file():
+        raise ConfigError(f"--out: {str(folder)!r} holds no labelled pictures to replace; name another folder")
 
 
 class PictureWriter:

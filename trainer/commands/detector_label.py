@@ -1,0 +1,131 @@
+"""`moodline-train detector label`: pictures and clips, labelled by what several teachers agree on."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from trainer.detector.label import LabelConfig, label_all
+from trainer.detector.pictures import check_out, open_pictures
+from trainer.detector.shots import Clip, Sampling, Stills, open_sources
+from trainer.detector.teachers import Looks, open_teacher
+from trainer.sources.base import PictureReader
+
+
+def _scales(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        scales = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers like 0.5,1,2, got {text!r}") from None
+    if not all(math.isfinite(scale) and 0 < scale <= 8 for scale in scales):
+        raise click.BadParameter(f"expected numbers above 0 and up to 8, got {text!r}")
+    return scales
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--teacher",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="FILE.onnx",
+    help="A RetinaFace file, an installed detector's name, or yunet:FILE.onnx; the first gives boxes and landmarks.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option("--scales", default="0.5,1,2,3", show_default=True, callback=_scales, help="At which to look.")
+@click.option("--every", type=click.FloatRange(0.01, 3600), default=0.5, show_default=True, help="Seconds, in clips.")
+@click.option(
+    "--differ",
+    type=click.FloatRange(0, 255),
+    default=2.0,
+    show_default=True,
+    help="Gray levels in the mean by which a clip's frame must differ from the one before; 0 takes all.",
+)
+@click.option("--max-side", type=click.IntRange(64, 4096), default=640, show_default=True, help="Of stored pictures.")
+@click.option(
+    "--validation",
+    type=click.FloatRange(0, 0.9),
+    default=0.05,
+    show_default=True,
+    help="Share of stills and of clips kept for validation, by a hash of their names.",
+)
+@click.option("--validate-clip", "clips", multiple=True, metavar="NAME", help="These clips instead; without suffix.")
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of a network's call.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and say so.")
+@click.option("--force", is_flag=True, help="Replace the labelled pictures in --out.")
+@click.pass_context
+def label(
+    context: click.Context,
+    sources: Sequence[str],
+    names: Sequence[str],
+    out: Path,
+    scales: tuple[float, ...],
+    every: float,
+    differ: float,
+    max_side: int,
+    validation: float,
+    clips: tuple[str, ...],
+    threads: int,
+    skip_unreadable: bool,
+    force: bool,
+) -> None:
+    """Label the faces in SOURCE... by what teachers see in many views of every picture.
+
+    SOURCE is a folder of pictures (with all folders in it), a picture, a video file, or frames:FOLDER for the frames
+    of a clip. Where the teachers agree there is a face; where they are not sure, a region that is ignored. Pictures
+    without faces are kept as background.
+
+    \b
+    moodline-train detector label photos/ party.mp4 frames:walk/ --teacher retinaface.onnx \\
+        --teacher yunet:face_detection_yunet_2023mar.onnx --out runs/pictures
+    """
+    check_out(out, force)
+    looks = Looks(scales)
+    config = LabelConfig(looks, sampling=Sampling(every, differ, validation, clips), max_side=max_side)
+    reader = PictureReader(skip_unreadable)
+    opened = open_sources(sources, config.sampling, reader)
+    teachers = [open_teacher(name, looks, threads) for name in names]
+    facts = {"command": _command(context)}
+    rows = label_all(opened, teachers, config, out, facts)
+    _tell(opened, rows, reader, out)
+
+
+def _tell(opened: Sequence[Stills | Clip], rows: Sequence[dict[str, Any]], reader: PictureReader, out: Path) -> None:
+    for row in rows:
+        counts = ", ".join(f"{count} {what}" for what, count in row.items() if what != "source")
+        click.echo(f"{row['source']}: {counts}")
+    for source in opened:
+        if source.others:
+            click.echo(f"{source.typed}: {source.others} files that are no pictures left out")
+    for problem in reader.skipped:
+        click.echo(f"warning: left out: {problem}", err=True)
+    pictures = open_pictures(out)
+    for split, counts in pictures.facts["splits"].items():
+        click.echo(f"{split}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    click.echo(f"wrote {out} (sha256 {pictures.sha256[:12]})")
+
+
+def _command(context: click.Context) -> str:
+    """The command as typed, without what was left at its default."""
+    words = ["moodline-train", "detector", context.info_name or "label"]
+    for parameter in context.command.params:
+        if context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[parameter.name or ""]
+        values = value if parameter.multiple or parameter.nargs == -1 else [value]
+        for each in values:
+            shown = ",".join(f"{part:g}" for part in each) if isinstance(each, tuple) else str(each)
+            words += _words(parameter, shown)
+    return shlex.join(words)
+
+
+def _words(parameter: click.Parameter, value: str) -> list[str]:
+    if isinstance(parameter, click.Argument):
+        return [value]
+    flag = isinstance(parameter, click.Option) and parameter.is_flag
+    return [parameter.opts[0]] if flag else [parameter.opts[0], value]
