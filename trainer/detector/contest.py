@@ -1,0 +1,193 @@
+"""Rivals look at the same photos at the same sizes: what each finds, and how it compares with a reference."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from engine.detectors.base import Detector
+from engine.errors import ConfigError
+from engine.items import Detection, Image
+from trainer.detector import curves
+from trainer.detector.curves import ALL, FALSE_PER_PICTURE, MARK, SLICES, Slice
+from trainer.detector.matching import Matches, match_set
+from trainer.detector.rivals import Rival
+from trainer.detector.truth import LabelledSet, Photo
+from trainer.detector.views import Size, look
+
+MIN_SCORE = 0.02
+"""Low, so that the curves reach far to the right."""
+_ROUND = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What one rival found in the readable `photos` of one set at one size, and the mean time for one in seconds."""
+
+    data: LabelledSet
+    rival: Rival
+    size: Size
+    photos: tuple[Photo, ...]
+    found: tuple[tuple[Detection, ...], ...]
+    matches: Matches
+    seconds: float
+
+
+def possible(rival: Rival, size: Size) -> bool:
+    """Whether `rival` can look at that size: a network of fixed input sees nothing larger."""
+    return rival.side is None or size.side <= rival.side
+
+
+def hold(
+    data: LabelledSet,
+    rivals: Sequence[Rival],
+    sizes: Sequence[Size],
+    unreadable: list[str] | None = None,
+    done: Callable[[int], object] = lambda _count: None,
+) -> list[Result]:
+    """The results of all `rivals` at all `sizes` that are possible, in that order. Each photo is read once.
+
+    With a list `unreadable`, damaged photos are left out and named in it. `done` is told after each photo.
+
+    Raises:
+        ConfigError: a photo is damaged and no list is given, or none is left.
+    """
+    pairs = [(rival, size) for rival in rivals for size in sizes if possible(rival, size)]
+    detectors = [rival.build(size.side, MIN_SCORE) for rival, size in pairs]
+    looks = [_Looks([], []) for _ in pairs]
+    photos: list[Photo] = []
+    scales: list[list[float]] = [[] for _ in pairs]
+    for photo in data.photos:
+        image = _read(photo, unreadable)
+        if image is not None:
+            photos.append(photo)
+            for (_, size), detector, each, scale in zip(pairs, detectors, looks, scales, strict=True):
+                each.add(detector, image, size)
+                scale.append(size.scale(image))
+        done(1)
+    if not photos:
+        raise ConfigError(f"{data.folder}: no photo can be read")
+    truths = [photo.truths for photo in photos]
+    return [
+        Result(
+            data,
+            rival,
+            size,
+            tuple(photos),
+            tuple(each.found),
+            match_set(each.found, truths, data.iou, scale),
+            each.mean(),
+        )
+        for (rival, size), each, scale in zip(pairs, looks, scales, strict=True)
+    ]
+
+
+def _read(photo: Photo, unreadable: list[str] | None) -> Image | None:
+    try:
+        return photo.load()
+    except ConfigError as error:
+        if unreadable is None:
+            raise ConfigError(f"{error}; repair or remove it, or go on without: --skip-unreadable") from error
+        unreadable.append(str(error))
+        return None
+
+
+@dataclass(slots=True)
+class _Looks:
+    found: list[tuple[Detection, ...]]
+    seconds: list[float]
+
+    def add(self, detector: Detector, image: Image, size: Size) -> None:
+        started = perf_counter()
+        self.found.append(look(detector, image, size))
+        self.seconds.append(perf_counter() - started)
+
+    def mean(self) -> float:
+        return float(np.mean(self.seconds))
+
+
+def row(result: Result) -> dict[str, Any]:
+    """The numbers of one result."""
+    matches = result.matches
+    whole, mark = curves.ranked(matches), curves.ranked(matches, MARK)
+    return {
+        "set": result.data.name,
+        "model": result.rival.name,
+        "size": result.size.name,
+        "pictures": len(matches.scales),
+        "faces": len(matches.truth_sides),
+        "ap": _rounded(curves.average_precision(whole)),
+        "ap_by_side": _by_side(matches, seen=False),
+        "ap_by_seen_side": _by_side(matches, seen=True),
+        "recall": {f"{at:g}": _rounded(curves.recall_at(whole, at)) for at in FALSE_PER_PICTURE},
+        "recall_24+": {f"{at:g}": _rounded(curves.recall_at(mark, at)) for at in FALSE_PER_PICTURE},
+        "recall_of_all": _rounded(curves.recall_at(whole, float("inf"))),
+        "false_of_all": _rounded(curves.false_at_end(whole)),
+        "landmarks": rounded(curves.landmark_summary(matches.errors)),
+        "ms_per_picture": round(1000 * result.seconds, 2),
+    }
+
+
+def _by_side(matches: Matches, seen: bool) -> dict[str, Any]:
+    answer = {}
+    for part in SLICES:
+        ranking = curves.ranked(matches, Slice(part.name, part.least, part.most, seen))
+        answer[part.name] = {
+            "faces": int(ranking.faces.sum()),
+            "ap": _rounded(curves.average_precision(ranking)),
+        }
+    return answer
+
+
+def against(result: Result, reference: Result, rounds: int = curves.ROUNDS) -> dict[str, Any]:
+    """`result` over `reference`, which saw the same photos at the same size: ratios with 95 % intervals."""
+    marks = {"ap": ALL, "ap_24+": MARK, "ap_24+_seen": Slice(MARK.name, MARK.least, MARK.most, seen=True)}
+    answer: dict[str, Any] = {
+        "set": result.data.name,
+        "model": result.rival.name,
+        "reference": reference.rival.name,
+        "size": result.size.name,
+    }
+    for name, part in marks.items():
+        ours, theirs = (curves.ranked(each.matches, part) for each in (result, reference))
+        answer[name] = rounded(curves.ratio(ours, theirs, curves.average_precision, rounds))
+    ours, theirs = curves.ranked(result.matches), curves.ranked(reference.matches)
+    end = curves.false_at_end(theirs)
+    for at, name in [*((value, f"recall_{value:g}") for value in FALSE_PER_PICTURE), (end, "recall_reference_end")]:
+        measure = partial(_recall, false_per_picture=at)
+        answer[name] = {"false": _rounded(at), **rounded(curves.ratio(ours, theirs, measure, rounds))}
+    answer["landmarks"] = rounded(curves.landmark_ratio(result.matches, reference.matches, rounds))
+    return answer
+
+
+def _recall(ranking: curves.Ranked, weights: Any, false_per_picture: float) -> float:
+    return curves.recall_at(ranking, false_per_picture, weights)
+
+
+def pairs_with(results: Sequence[Result], names: Sequence[str]) -> list[tuple[Result, Result]]:
+    """Every result beside that of each reference at the same size in the same set."""
+    return [
+        (result, other)
+        for name in names
+        for result in results
+        for other in results
+        if other.rival.name == name
+        and other.rival.name != result.rival.name
+        and other.size == result.size
+        and other.data is result.data
+    ]
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, _ROUND) if np.isfinite(value) else None
+
+
+def rounded(facts: dict[str, Any]) -> dict[str, Any]:
+    """`facts` with its floats at five decimals, as they go to JSON."""
+    return {
+        key: rounded(value) if isinstance(value, dict) else _rounded(value) if isinstance(value, float) else value
+        for key, value in facts.items()
+    }
