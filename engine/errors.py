@@ -8,6 +8,7 @@ MoodlineError                 what the command line prints as one line
 ├── HistoryError              the history database cannot be opened or written
 ├── BusError                  the bus does not take messages at present
 ├── OutputError               a file of results cannot be written
+├── DownloadError             a file cannot be fetched from where it is published, or is not the one promised
 └── StageFailed               a stage raised; the run ends with its cause
 ChannelClosed                 nothing more can be put, or will ever come
 """
@@ -64,6 +65,10 @@ class BusError(MoodlineError):
 
 class OutputError(MoodlineError):
     """A file of results cannot be written, for example because the disk is full."""
+
+
+class DownloadError(MoodlineError):
+    """A file cannot be fetched, kept, or is not the one that was promised. The message holds no credentials."""
 
 
 class StageFailed(MoodlineError):

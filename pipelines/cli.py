@@ -18,7 +18,7 @@ COMMANDS = {
     "analyze": ("pipelines.analyze_cli", "Analyse one file: annotated video, events, summary."),
     "check": ("pipelines.check_cli", "Find every mistake in CONFIG before it runs."),
     "doctor": ("pipelines.doctor_cli", "Look this machine over."),
-    "models": ("pipelines.models_cli", "List, check and add model files."),
+    "models": ("pipelines.models_cli", "List, check, add and pull model files."),
     "events": ("pipelines.events_cli", "Follow the events of a run on Redis."),
 }
 

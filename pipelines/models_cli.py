@@ -1,73 +1,50 @@
-"""`moodline models`: which networks are installed, whether they are sound, and adding one from outside."""
+"""`moodline models`: which networks are installed and sound, adding one, and pulling one from the catalogue."""
 
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
-import numpy as np
 
-from engine.detectors.build import LAYOUTS
 from engine.detectors.haar import Haar, cascade_path
-from engine.errors import ModelError, MoodlineError
-from engine.items import Floats
-from engine.modelcard import (
-    SHIPPED,
-    Model,
-    ModelCard,
-    card_path,
-    find_model,
-    installed,
-    load_model,
-    sha256_of,
-    user_folder,
-)
-from engine.pixels import InputSpec
-from engine.sessions import OnnxSession, open_session, warm_up
-from engine.stages.classify import EmotionClassifier
-from engine.stages.detect import DetectConfig
+from engine.errors import ConfigError, ModelError, MoodlineError
+from engine.modelcard import SHIPPED, Model, find_model, installed, load_model, search_path, sha256_of, user_folder
+from pipelines.catalogue import Catalogue, Entry, load
+from pipelines.download import megabytes
+from pipelines.model_install import install, probe
+from pipelines.model_pull import leftovers, present, pull
+from pipelines.model_templates import FILES_ONLY, TEMPLATES
 
-_UNHASHED = "0" * 64
-_CAFFE = InputSpec(None, None, "BGR", 1.0, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
-_INSIGHTFACE = InputSpec(None, None, "RGB", 1.0, (127.5, 127.5, 127.5), (128.0, 128.0, 128.0))
-_SHIPPED_EMOTION = "emotion-fer"
-
-
-def _detector(name: str, layout: str, spec: InputSpec, licence: str) -> Callable[[], ModelCard]:
-    card = ModelCard(name, "1", "face-detection", _UNHASHED, spec, layout, licence)
-    return lambda: card
-
-
-def _like_shipped() -> ModelCard:
-    """The shipped classifier's card without what is true of its own weights only."""
-    card = load_model(SHIPPED / f"{_SHIPPED_EMOTION}.onnx").card
-    return replace(card, version="1", temperature=1.0, licence="not stated", metrics={}, data={})
-
-
-TEMPLATES: dict[str, Callable[[], ModelCard]] = {
-    "retinaface-mnet025": _detector("retinaface-mnet025", "retinaface", _CAFFE, "not stated"),
-    "retinaface-resnet50": _detector("retinaface-resnet50", "retinaface", _CAFFE, "not stated"),
-    "scrfd": _detector("scrfd", "scrfd", _INSIGHTFACE, "non-commercial research, as all insightface packs"),
-    _SHIPPED_EMOTION: _like_shipped,
-}
+CATALOGUE = click.option(
+    "--catalogue", envvar="MOODLINE_CATALOGUE", show_envvar=True, metavar="FILE",
+    type=click.Path(path_type=Path), help="A catalogue of your own instead of the one that ships.",
+)  # fmt: skip
 
 
 @click.group()
 def models() -> None:
-    """List, check and add model files."""
+    """List, check, add and pull model files."""
 
 
 @models.command("list")
-def list_models() -> None:
+@click.option("--available", is_flag=True, help="What can be pulled, instead of what is installed.")
+@CATALOGUE
+def list_models(available: bool, catalogue: Path | None) -> None:
     """Every model on the search path; the nearest folder wins where two have one name."""
-    rows = [("NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"), *_rows()]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    if available:
+        _table([("NAME", "SIZE", "COMMERCIAL", "ENGINE", "INSTALLED", "LICENCE", "ABOUT"), *_offers(load(catalogue))])
+    else:
+        _table([("NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"), *_rows()])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[5]]))
+        click.echo("  ".join([*cells, row[-1]]))
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
@@ -82,6 +59,15 @@ def _rows() -> Iterator[tuple[str, ...]]:
         yield path.stem, card.task, card.version, card.sha256[:12], card.licence, str(path)
 
 
+def _offers(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
+    paths = {path.stem: path for path in _nearest()}
+    for entry in catalogue.models:
+        path = paths.get(entry.name)
+        state = "no" if path is None else "yes" if present(entry, path.parent) else "another"
+        runs, free = ("yes" if answer else "no" for answer in (entry.runs, entry.commercial))
+        yield entry.name, megabytes(entry.size), free, runs, state, entry.licence, entry.about
+
+
 def _nearest() -> list[Path]:
     """One file for each name: the one that `find_model` takes."""
     return list({path.stem: path for path in reversed(list(installed()))}.values())[::-1]
@@ -93,6 +79,9 @@ def verify(names: Sequence[str]) -> None:
     """Check the hashes of the models NAME (default: all) and open each once."""
     targets = names or [Haar.name, *(path.stem for path in _nearest())]
     failed = [name for name in targets if not _is_sound(name)]
+    for folder in () if names else search_path():
+        for line in leftovers(folder):
+            click.echo(f"left    {line}")
     if failed:
         raise MoodlineError(f"{len(failed)} of {len(targets)} models failed: {', '.join(failed)}")
 
@@ -113,8 +102,10 @@ def _cascade() -> str:
 
 
 def _opened(model: Model) -> str:
-    _probe(model)
-    return f"{model.card.task}, sha256 {model.card.sha256[:12]}, {model.path}"
+    if model.card.layout not in FILES_ONLY:
+        probe(model)
+        return f"{model.card.task}, sha256 {model.card.sha256[:12]}, {model.path}"
+    return f"for moodline-train only, sha256 {model.card.sha256[:12]}, {model.path}"
 
 
 @models.command()
@@ -129,8 +120,12 @@ def add(file: Path, like: str, name: str | None, licence: str | None) -> None:
     if licence:
         card = replace(card, licence=licence)
     model = install(file, card, user_folder())
-    instead = " instead of the shipped one" if (SHIPPED / model.path.name).exists() else ""
-    click.echo(f"added {model.path} ({model.card.sha256[:12]}); `model: {name}` now means it{instead}")
+    click.echo(f"added {model.path} ({model.card.sha256[:12]}); {_means(name)}")
+
+
+def _means(name: str) -> str:
+    instead = " instead of the shipped one" if (SHIPPED / f"{name}.onnx").exists() else ""
+    return f"`model: {name}` now means it{instead}"
 
 
 def _checked_name(name: str) -> str:
@@ -141,68 +136,79 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def install(file: Path, card: ModelCard, folder: Path) -> Model:
-    """Put a copy of `file` with its card into `folder`, hash and fixed input size filled in.
+@models.command("pull")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Put them there instead of among your models: a bundle for machines without a network.")  # fmt: skip
+@click.option("--accept-licence", is_flag=True, help="Accept the terms of weights that forbid commercial use.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 3600), default=30.0, show_default=True,
+              metavar="SECONDS", help="How long to wait for the server each time.")  # fmt: skip
+@CATALOGUE
+def pull_models(
+    names: Sequence[str], folder: Path | None, accept_licence: bool, timeout_s: float, catalogue: Path | None
+) -> None:
+    """Download the models NAME of the catalogue, check them, try them and write their cards.
 
-    The network is tried first and the copy finished in a folder of its own; then both files take their
-    places. Whatever fails before that leaves an older model of the same name as it was.
+    \b
+    Examples:
+      moodline models list --available
+      moodline models pull retinaface-resnet50
+      moodline models pull buffalo_m --to bundle     then elsewhere: MOODLINE_MODELS=bundle moodline run ...
 
-    Raises:
-        ModelError: the network does not fit the card, or the folder cannot be written.
+    A pull that was interrupted goes on where it stopped. The proxy is that of HTTPS_PROXY and NO_PROXY.
     """
+    entries = load(catalogue).find(names)
+    for entry in entries:
+        _check_use(entry, folder)
+    wanted = [entry for entry in entries if not _is_there(entry, folder or user_folder())]
+    for entry in wanted:
+        _show_terms(entry)
+    _accept([entry.name for entry in wanted if not entry.commercial], accept_licence)
+    for entry in wanted:
+        _pull(entry, folder or user_folder(), timeout_s)
+    if folder is not None:
+        click.echo(f"elsewhere: copy {folder} there and set MOODLINE_MODELS to where it is")
+
+
+def _check_use(entry: Entry, folder: Path | None) -> None:
+    if folder is None and not entry.runs:
+        raise ConfigError(
+            f"{entry.name!r} is for moodline-train; the engine cannot run it: say where to put it, --to DIR"
+        )
+
+
+def _is_there(entry: Entry, folder: Path) -> bool:
+    there = present(entry, folder)
+    if there:
+        click.echo(f"{entry.name}: already in {folder}, and sound")
+    return there
+
+
+def _show_terms(entry: Entry) -> None:
+    allowed = "allowed" if entry.commercial else "NOT allowed"
+    click.echo(
+        f"{entry.name}: {entry.about}; {megabytes(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}"
+    )
+    click.echo(f"  licence: {entry.licence}; commercial use {allowed}")
+
+
+def _accept(names: Sequence[str], accepted: bool) -> None:
+    """Have the user accept the terms of those weights that forbid commercial use."""
+    if not names or accepted:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{', '.join(names)}: the licence forbids commercial use; if you accept it, say --accept-licence"
+        )
+    if not click.confirm("Do you accept these terms, no commercial use among them?"):
+        raise MoodlineError(f"{', '.join(names)}: not accepted; nothing was downloaded")
+
+
+def _pull(entry: Entry, folder: Path, timeout_s: float) -> None:
     try:
-        card = _completed(Model(file, replace(card, sha256=sha256_of(file))))
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=folder) as scratch:
-            copy = Path(scratch) / f"{card.name}.onnx"
-            shutil.copyfile(file, copy)
-            card_path(copy).write_text(card.to_json(), encoding="utf-8")
-            load_model(copy)
-            for part in (copy, card_path(copy)):
-                part.replace(folder / part.name)
-    except OSError as error:
-        raise ModelError(f"{str(file)!r} cannot be added to {str(folder)!r}: {error.strerror}") from error
-    return load_model(folder / f"{card.name}.onnx")
-
-
-def _completed(model: Model) -> ModelCard:
-    """The card with the sizes that the network fixes, after a trial run."""
-    height, width = _probe(model).input_shape[2:]
-    spec = model.card.input
-    return replace(model.card, input=replace(spec, height=height or spec.height, width=width or spec.width))
-
-
-def _probe(model: Model) -> OnnxSession:
-    """Open `model` on the CPU and run it once the way its stage will.
-
-    Raises:
-        ModelError: it cannot be opened, or its outputs are not those of its layout.
-    """
-    session, card = open_session(model, "cpu"), model.card
-    batch, channels, height, width = session.input_shape
-    spec = card.input
-    shape = (batch or 1, channels or spec.channels, height or spec.height or 96, width or spec.width or 160)
-    warm_up(session, np.zeros(shape, np.float32))
-    try:
-        _try_out(session, card)
-        if card.layout == "retinaface":
-            _check_probabilities(session.run(np.zeros(shape, np.float32)), card)
-    except (ValueError, IndexError, TypeError) as error:
-        raise ModelError(f"model {card.name!r} does not fit layout {card.layout!r}: {error}") from error
-    return session
-
-
-def _try_out(session: OnnxSession, card: ModelCard) -> None:
-    if card.task == "emotion":
-        EmotionClassifier(session, card, max_batch=1)
-    elif card.layout in LAYOUTS:
-        LAYOUTS[card.layout](session, card, DetectConfig()).detect([np.full((96, 160, 3), 127, np.uint8)])
-    else:
-        raise ModelError(f"model {card.name!r} has the unknown layout {card.layout!r}")
-
-
-def _check_probabilities(outputs: Sequence[Floats], card: ModelCard) -> None:
-    """Exports made in training mode give logits, which would pass for absurdly sure faces."""
-    scores = next(output for output in outputs if output.shape[-1] == 2)
-    if not np.allclose(scores.sum(axis=-1), 1, atol=1e-3):
-        raise ModelError(f"model {card.name!r}: scores are no probabilities; export it with its softmax")
+        model = pull(entry, folder, click.echo, timeout_s)
+    except KeyboardInterrupt:
+        click.echo(f"{entry.name}: interrupted; what came is kept, and the next pull goes on from there", err=True)
+        raise
+    found = "" if folder != user_folder() else f"; {_means(entry.name)}"
+    click.echo(f"pulled {model.path} ({model.card.sha256[:12]}){found}")

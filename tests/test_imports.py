@@ -32,10 +32,11 @@ HOMES = {
     "torch": ["trainer/"],
     "onnx": ["trainer/export.py", "trainer/quantize.py"],
     "pooch": ["pipelines/download.py"],
-    "requests": ["pipelines/download.py"],
+    "requests": ["pipelines/remote.py"],
     "tqdm": ["trainer/", "pipelines/download.py"],
     # Metrics, splits and baselines: scikit-learn is to the trainer what numpy is to all.
     "sklearn": ["trainer/"],
+    "scipy": ["trainer/detector/widerprotocol.py"],  # comes with scikit-learn; reads MATLAB files
     "skimage": ["trainer/features.py"],
     "imblearn": ["trainer/sampling.py"],
     "optuna": ["trainer/tune.py"],
