@@ -110,9 +110,9 @@ def clusters(seen: Seen) -> list[list[Sight]]:
 
 def _one_of_each_view(sights: Sequence[Sight], overlap: Floats) -> list[Sight]:
     """Those with an `overlap` `(N,)` of at least `MIN_IOU`; of each view the one with the most."""
-    best: dict[int, Sight] = {}
+    best: dict[tuple[int, int], Sight] = {}
     for number in np.argsort(-overlap, kind="stable")[: int((overlap >= MIN_IOU).sum())]:
-        best.setdefault(id(sights[number].view), sights[number])
+        best.setdefault((sights[number].teacher, id(sights[number].view)), sights[number])
     return list(best.values())
 
 
