@@ -96,7 +96,7 @@ def test_a_teacher_that_is_no_network_is_named(tmp_path):
 
 def test_retinaface_is_no_yunet(tmp_path):
     path = retinaface(tmp_path / "random.onnx")
-    with pytest.raises(ModelError, match="random.onnx: OpenCV does not open it as YuNet"):
+    with pytest.raises(ModelError, match=r"random\.onnx: OpenCV does not open it as YuNet"):
         YuNet(path)
 
 
