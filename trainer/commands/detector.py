@@ -7,6 +7,7 @@ from trainer.commands.lazy import LazyGroup
 # Name: module, and what the list of commands says. Loaded when called.
 COMMANDS = {
     "label": ("trainer.commands.detector_label", "Label pictures and clips by what teachers agree on."),
+    "wider": ("trainer.commands.detector_wider", "Read WIDER FACE, labelled by people, as training data."),
     "fit": ("trainer.commands.detector_fit", "Train a detector on labelled pictures, or go on with a run."),
     "evaluate": ("trainer.commands.detector_evaluate", "Measure detectors on labelled test sets, in one table."),
     "export": ("trainer.commands.detector_export", "Write a trained detector as ONNX with its model card."),

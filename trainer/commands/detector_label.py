@@ -1,16 +1,15 @@
 """`moodline-train detector label`: pictures and clips, labelled by what several teachers agree on."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from trainer.commands.told import command_line, tell_splits
 from trainer.detector.label import LabelConfig, label_all
-from trainer.detector.pictures import check_out, open_pictures
+from trainer.detector.pictures import check_out
 from trainer.detector.shots import Clip, Sampling, Stills, open_sources
 from trainer.detector.teachers import Looks, open_teacher
 from trainer.sources.base import PictureReader
@@ -90,7 +89,7 @@ def label(
     reader = PictureReader(skip_unreadable)
     opened = open_sources(sources, config.sampling, reader)
     teachers = [open_teacher(name, looks, threads) for name in names]
-    facts = {"command": _command(context)}
+    facts = {"command": command_line(context)}
     rows = label_all(opened, teachers, config, out, facts)
     _tell(opened, rows, reader, out)
 
@@ -102,30 +101,4 @@ def _tell(opened: Sequence[Stills | Clip], rows: Sequence[dict[str, Any]], reade
     for source in opened:
         if source.others:
             click.echo(f"{source.typed}: {source.others} files that are no pictures left out")
-    for problem in reader.skipped:
-        click.echo(f"warning: left out: {problem}", err=True)
-    pictures = open_pictures(out)
-    for split, counts in pictures.facts["splits"].items():
-        click.echo(f"{split}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    click.echo(f"wrote {out} (sha256 {pictures.sha256[:12]})")
-
-
-def _command(context: click.Context) -> str:
-    """The command as typed, without what was left at its default."""
-    words = ["moodline-train", "detector", context.info_name or "label"]
-    for parameter in context.command.params:
-        if context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
-            continue
-        value = context.params[parameter.name or ""]
-        values = value if parameter.multiple or parameter.nargs == -1 else [value]
-        for each in values:
-            shown = ",".join(f"{part:g}" for part in each) if isinstance(each, tuple) else str(each)
-            words += _words(parameter, shown)
-    return shlex.join(words)
-
-
-def _words(parameter: click.Parameter, value: str) -> list[str]:
-    if isinstance(parameter, click.Argument):
-        return [value]
-    flag = isinstance(parameter, click.Option) and parameter.is_flag
-    return [parameter.opts[0]] if flag else [parameter.opts[0], value]
+    tell_splits(out, reader)

@@ -80,11 +80,9 @@ def _add(writer: PictureWriter, shot: Shot, teachers: Sequence[Teacher], config:
 
 
 def stored(image: Image, verdict: Verdict, config: LabelConfig) -> tuple[Image, Verdict]:
-    """`image` and its labels at the size they are stored in; faces that are then too small are ignored regions."""
+    """`image` and its labels at the size they are stored in; faces that are too small then are ignored regions."""
     height, width = image.shape[:2]
-    limit = config.max_side / max(width, height)
-    if limit >= 1:
-        return image, verdict
+    limit = min(config.max_side / max(width, height), 1.0)
     small = fit(image, max(round(width * limit), 1), max(round(height * limit), 1))
     factor = np.array([small.shape[1] / width, small.shape[0] / height], np.float32)
     faces = [_scaled(face, factor) for face in verdict.faces]
