@@ -1,11 +1,24 @@
 """Where a network is trained, and in which number format."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from engine.errors import ConfigError
-from trainer.config import TrainConfig
+
+
+class Wishes(Protocol):
+    """The part of a recipe that says where and how to compute."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def compile(self) -> bool | str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Device:
         return torch.device(self.kind)
 
 
-def choose(config: TrainConfig) -> Device:
+def choose(config: Wishes) -> Device:
     """The recipe's device; `auto` takes CUDA where there is one, and what gains on it.
 
     Mixed precision gains where the hardware multiplies bfloat16. Compiling gains on GPUs; on two CPU cores
@@ -36,7 +49,7 @@ def choose(config: TrainConfig) -> Device:
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: cuda was asked for, but PyTorch sees no GPU; set device: cpu or auto")
     bf16 = config.precision == "bf16" or (config.precision == "auto" and _has_bf16(kind))
-    return Device(kind, bf16, kind == "cuda" if config.compile == "auto" else config.compile)
+    return Device(kind, bf16, kind == "cuda" if config.compile == "auto" else bool(config.compile))
 
 
 def _has_bf16(kind: str) -> bool:

@@ -21,6 +21,7 @@ from trainer.batches import Batch, Examples, batches_per_epoch, slices_of, train
 from trainer.config import TrainConfig, load_config
 from trainer.devices import Device, choose
 from trainer.nets import NETS
+from trainer.schedule import decayed_apart, follow, rate_at
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Fit:
         self.net = build(config, data).to(self.device.name)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.SGD(
-            _decayed_apart(self.net, config.weight_decay), config.learning_rate, momentum=0.9, nesterov=True
+            decayed_apart(self.net, config.weight_decay), config.learning_rate, momentum=0.9, nesterov=True
         )
         self.forward = torch.compile(self.net) if self.device.compile else self.net
         self.epoch = 0
@@ -261,32 +262,6 @@ def mean_of(step: Step, batches: Iterable[Batch]) -> tuple[float, float]:
         batch_loss, batch_accuracy = step(batch)
         count, loss, accuracy = count + size, loss + size * batch_loss, accuracy + size * batch_accuracy
     return loss / count, accuracy / count
-
-
-def rate_at(epoch: float, config: TrainConfig) -> float:
-    """The share of the learning rate at a fractional epoch: a line up, then half a cosine down to 0."""
-    if epoch < config.warmup_epochs:
-        return (epoch + 0.01) / (config.warmup_epochs + 0.01)
-    done = (epoch - config.warmup_epochs) / max(config.epochs - config.warmup_epochs, 1e-9)
-    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Move `average` towards `net`: `keep` of the old value stays. Counters are copied."""
-    current = net.state_dict()
-    with torch.no_grad():
-        for name, value in average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - keep)
-            else:
-                value.copy_(current[name])
-
-
-def _decayed_apart(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on the weights of convolutions and of the last layer, not on biases and scales."""
-    weights = [value for value in net.parameters() if value.ndim > 1]
-    others = [value for value in net.parameters() if value.ndim <= 1]
-    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _differences(old: TrainConfig, new: TrainConfig) -> str:

@@ -14,7 +14,8 @@ from engine.errors import ConfigError, MoodlineError
 from trainer import checkpoints, runs
 from trainer.batches import examples
 from trainer.config import TrainConfig
-from trainer.fit import Fit, build, follow, loss_of, mean_of, rate_at
+from trainer.fit import Fit, build, loss_of, mean_of
+from trainer.schedule import follow, rate_at
 from trainer.runs import read_manifest
 
 

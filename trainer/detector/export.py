@@ -1,0 +1,214 @@
+"""A trained detector as ONNX files the engine loads: float32 and, where it pays, INT8; each with its card."""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from engine import pixels
+from engine.errors import ConfigError, ModelError, MoodlineError
+from engine.items import Floats
+from engine.modelcard import Model, ModelCard, sha256_of
+from engine.sessions import OnnxSession, open_session
+from trainer import checkpoints, quantize, runs
+from trainer.card import LICENCE, publish
+from trainer.detector.config import DetectorConfig, load_config
+from trainer.detector.fit import load_weights
+from trainer.detector.net import RetinaFaceNet, Served
+from trainer.detector.pictures import PictureSet
+from trainer.detector.scenes import Composer
+
+OPSET = 17
+TOLERANCE = 1e-3
+OUTPUTS = ("loc", "conf", "landms")
+_SIZES = ((360, 640), (320, 320), (184, 328))
+_SEED = 77
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """`int8` also writes an INT8 file; its ranges are measured on `calibration` composed training scenes."""
+
+    int8: bool = False
+    calibration: int = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedDetector:
+    """A run's best weights, in evaluation mode, on the CPU."""
+
+    net: nn.Module
+    config: DetectorConfig
+
+    @classmethod
+    def open(cls, run: Path) -> "TrainedDetector":
+        """Raises ConfigError: `run` holds no trained detector, or a damaged one."""
+        if not (run / "best.pt").is_file():
+            raise ConfigError(f"run {str(run)!r} holds no trained detector (best.pt); train one: detector fit")
+        config = load_config(run / "config.yaml")
+        net = RetinaFaceNet(config.backbone, config.pyramid)
+        load_weights(net, checkpoints.read(run / "best.pt"), str(run))
+        return cls(net.eval(), config)
+
+
+def write_onnx(net: nn.Module, path: Path) -> None:
+    """`net` as ONNX: input `input` float32 `(batch, 3, height, width)`, outputs `loc` `(batch, P, 4)`, `conf`
+    `(batch, P, 2)` as probabilities of background and face, `landms` `(batch, P, 10)`."""
+    axes = {"input": {0: "batch", 2: "height", 3: "width"}, **{name: {0: "batch", 1: "priors"} for name in OUTPUTS}}
+    with warnings.catch_warnings():
+        # The exporter without further dependencies announces its retirement.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Served(net).eval().to(memory_format=torch.contiguous_format),
+            (torch.zeros(1, 3, 320, 320),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["input"],
+            output_names=list(OUTPUTS),
+            dynamic_axes=axes,
+        )
+    onnx.checker.check_model(onnx.load(str(path)))
+
+
+def check_agreement(net: nn.Module, session: OnnxSession, seed: int = _SEED) -> float:
+    """The largest difference of any output between PyTorch and ONNX, on noise of several sizes.
+
+    Raises:
+        ModelError: it is more than 0.001, or not a number.
+    """
+    served, random = Served(net).eval(), np.random.default_rng(seed)
+    differences = []
+    for height, width in _SIZES:
+        batch = random.uniform(-2, 2, (1, 3, height, width)).astype(np.float32)
+        with torch.no_grad():
+            expected = served(torch.from_numpy(batch))
+        found = session.run(batch)
+        differences += [float(np.abs(want.numpy() - got).max()) for want, got in zip(expected, found, strict=True)]
+    worst = float(np.max(differences))
+    if not worst <= TOLERANCE:
+        raise ModelError(f"ONNX and PyTorch differ by {worst:.2g}, {TOLERANCE} is allowed")
+    return worst
+
+
+def calibration_batches(pictures: PictureSet, config: DetectorConfig, count: int) -> list[Floats]:
+    """`count` composed training scenes as input batches, for the ranges of INT8."""
+    composer = Composer(pictures, "train", config.size, config.scenes)
+    scenes = [composer.compose(np.random.default_rng([_SEED, number])).image for number in range(count)]
+    return [pixels.to_tensor(scenes[start : start + 8], config.input) for start in range(0, count, 8)]
+
+
+Judge = Callable[[Model], float]
+"""What a written model is worth; the larger the better."""
+
+
+def release_detector(
+    run: Path,
+    pictures: PictureSet,
+    out: Path,
+    judge: Judge,
+    measure: Callable[[Sequence[Model]], Mapping[str, Any]],
+    options: DetectorOptions = DetectorOptions(),
+) -> tuple[list[Model], dict[str, Any]]:
+    """Write `out` (.onnx) with its card from the run's best weights, and `-int8` beside it where asked.
+
+    `judge` chooses how INT8 is calibrated, on validation pictures; `measure` gives what the cards say of the
+    files by name. Nothing is moved into place until everything is written. The table of what each file is
+    worth is returned, and kept as `export.json` in the run folder.
+
+    Raises:
+        ConfigError: the run folder is incomplete or damaged, or `out` no .onnx name.
+        ModelError: ONNX and PyTorch disagree.
+        MoodlineError: the files could not be written; those of before are as they were.
+    """
+    if out.suffix != ".onnx":
+        raise ConfigError(f"output {str(out)!r} must end in .onnx")
+    trained = TrainedDetector.open(run)
+    data = provenance(run, trained)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+            drafts, table = _drafts(trained, pictures, Path(folder) / out.name, judge, options, data)
+            facts = measure(drafts)
+            finished = [
+                _measured(draft, {**table.get(draft.card.name, {}), **facts[draft.card.name]}) for draft in drafts
+            ]
+            table = {model.card.name: {"sha256": model.card.sha256, **model.card.metrics} for model in finished}
+            models = publish(finished, out.parent)
+    except OSError as error:
+        raise MoodlineError(
+            f"export {str(out)!r} cannot be written ({error.strerror or error}); the files of before are as they were"
+        ) from error
+    (run / "export.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    return models, table
+
+
+def _drafts(
+    trained: TrainedDetector,
+    pictures: PictureSet,
+    path: Path,
+    judge: Judge,
+    options: DetectorOptions,
+    data: Mapping[str, Any],
+) -> tuple[list[Model], dict[str, Any]]:
+    write_onnx(trained.net, path)
+    plain = Model(path, card(trained.config, path, data))
+    worst = check_agreement(trained.net, open_session(plain, "cpu"))
+    table: dict[str, Any] = {plain.card.name: {"onnx_against_torch": float(f"{worst:.2g}")}}
+    if not options.int8:
+        return [plain], table
+    target = path.with_name(f"{path.stem}-int8.onnx")
+    batches = calibration_batches(pictures, trained.config, options.calibration)
+    plan, tried = quantize.choose(
+        path, target, batches, lambda draft: judge(Model(draft, card(trained.config, draft, data)))
+    )
+    small = Model(target, card(trained.config, target, data))
+    table[small.card.name] = {
+        "quantisation": {"method": plan.method, "ends_in_float": plan.ends_in_float, "scenes": options.calibration},
+        "tried": tried,
+    }
+    return [plain, small], table
+
+
+def card(config: DetectorConfig, path: Path, data: Mapping[str, Any]) -> ModelCard:
+    """The card of the file at `path`, called as the file is."""
+    return ModelCard(
+        name=path.stem,
+        version=config.version,
+        task="face-detection",
+        sha256=sha256_of(path),
+        input=config.input,
+        layout="retinaface",
+        licence=LICENCE,
+        data=dict(data),
+    )
+
+
+def _measured(draft: Model, metrics: Mapping[str, Any]) -> Model:
+    said = {key: value for key, value in metrics.items() if key != "tried"}
+    return Model(draft.path, replace(draft.card, metrics=said))
+
+
+def provenance(run: Path, trained: TrainedDetector) -> dict[str, Any]:
+    """What a card says of the data, from what the run folder recorded."""
+    facts = runs.read_manifest(run)
+    data = facts.get("data") or {}
+    return {
+        "sources": data.get("sources"),
+        "teachers": data.get("teachers"),
+        "sha256": data.get("sha256"),
+        "pictures": (data.get("splits") or {}).get("train", {}).get("pictures"),
+        "faces": (data.get("splits") or {}).get("train", {}).get("faces"),
+        "recipe": trained.config.name,
+        "backbone": trained.config.backbone,
+        "scenes": trained.config.scenes_per_epoch * len(runs.history(run)),
+        "parameters": sum(value.numel() for value in trained.net.parameters()),
+    }

@@ -1,0 +1,276 @@
+"""Fitting a face detector: the epoch loop over composed scenes, checkpoints, and an exact resume."""
+
+import copy
+import json
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import ConfigError, MoodlineError
+from trainer import checkpoints, recipes, runs
+from trainer.detector.config import DetectorConfig, load_config
+from trainer.detector.loss import multibox
+from trainer.detector.net import Outputs, RetinaFaceNet
+from trainer.detector.pictures import PictureSet
+from trainer.detector.scenes import Composer
+from trainer.detector.stream import Batch, Scenes, batches
+from trainer.devices import Device, choose
+from trainer.schedule import decayed_apart, follow, rate_at
+
+logger = logging.getLogger(__name__)
+
+Watch = Callable[[Iterable[Batch], int, str], Iterator[Batch]]
+"""Passes batches on while showing progress: `(batches, how many, what)`."""
+OnEpoch = Callable[[dict[str, Any]], None]
+"""Gets each epoch's line of the history. What it raises ends the run after the epoch's checkpoint."""
+_VALIDATION_SEED = 1_000_003
+_LONGEST_STEP = 10.0
+"""The gradient's norm is cut to this: a scene of sixty tiny faces must not throw the weights about."""
+PARTS = ("score", "box", "landmark")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended: epochs done, the best epoch (1, 2, ...) and its validation loss."""
+
+    epochs: int
+    best_epoch: int
+    best_loss: float
+
+
+class DetectorFit:
+    """One training run in `folder`. `run` trains to the end of the recipe, from `last.pt` if it is there.
+
+    Written there: `config.yaml`, `manifest.json` (with `facts`), `history.jsonl` (a line per epoch), `last.pt`
+    (everything a resume needs), `best.pt` (the averaged weights with the lowest validation loss) and at the
+    end `cost.json`. After a resume on the same CPU with the same number of threads the run is, bit for bit,
+    the one never interrupted, whatever the number of workers.
+    """
+
+    def __init__(
+        self,
+        config: DetectorConfig,
+        data: PictureSet,
+        folder: Path,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.config, self.data, self.folder, self.facts = config, data, folder, facts
+        if config.init and not (Path(config.init) / "best.pt").is_file():
+            raise ConfigError(f"init: {config.init!r} holds no trained detector; train it first, or leave init out")
+        self.device: Device = choose(config)
+        torch.manual_seed(config.seed)
+        self.net = RetinaFaceNet(config.backbone, config.pyramid).to(
+            self.device.name, memory_format=torch.channels_last
+        )
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(decayed_apart(self.net, config.weight_decay), config.learning_rate)
+        self.forward = torch.compile(self.net) if self.device.compile else self.net
+        self._validation = Scenes(
+            Composer(data, "validation", config.size, config.scenes), _VALIDATION_SEED, 0, config.validation_scenes
+        )
+        self.epoch = 0
+        self.step_number = 0
+        self.best_loss = math.inf
+        self.best_epoch = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.config.scenes_per_epoch // self.config.batch_size)
+
+    def run(
+        self,
+        watch: Watch = lambda batches, _count, _what: iter(batches),
+        on_epoch: OnEpoch = lambda _line: None,
+    ) -> Result:
+        """Train; `KeyboardInterrupt` may end it at any time and loses the unfinished epoch only.
+
+        Raises:
+            ConfigError: the folder holds a run of another recipe or of other data, or a damaged checkpoint.
+            MoodlineError: the loss is no longer a number, or a checkpoint cannot be written.
+        """
+        torch.set_num_threads(self.config.threads)
+        self._open_folder()
+        while self.epoch < self.config.epochs:
+            started = time.monotonic()
+            self.net.train()
+            label = f"epoch {self.epoch + 1}/{self.config.epochs}"
+            trained = _mean(self.train_step, watch(self._batches(), self.steps_per_epoch, label))
+            validated = self._validate()
+            self.epoch += 1
+            line = {**_named("train", trained), **_named("validation", validated)}
+            if sum(validated) < self.best_loss:
+                self.best_loss, self.best_epoch = sum(validated), self.epoch
+                checkpoints.write(self.average.state_dict(), self.folder / "best.pt")
+            on_epoch(self._record({**line, "seconds": round(time.monotonic() - started, 1)}))
+        runs.write_cost(self.folder, self.device.kind, self.config.threads)
+        return Result(self.epoch, self.best_epoch, self.best_loss)
+
+    def _batches(self) -> Iterator[Batch]:
+        """This epoch's scenes; in the last epochs they are distorted less often."""
+        config = self.config
+        scenes = config.scenes
+        if self.epoch >= config.epochs - config.last_epochs:
+            scenes = replace(scenes, distort=scenes.distort.times(config.last_distort))
+        composer = Composer(self.data, "train", config.size, scenes)
+        first = self.epoch * config.scenes_per_epoch
+        stream = Scenes(composer, config.seed, first, config.scenes_per_epoch)
+        return batches(stream, config.batch_size, config.workers)
+
+    def train_step(self, batch: Batch) -> list[float]:
+        rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        losses = self._losses(self.forward, batch)
+        loss = torch.stack(losses).sum()
+        if not math.isfinite(loss.item()):
+            kept = f"the weights of epoch {self.epoch} are kept" if self.epoch else "no epoch was finished"
+            raise MoodlineError(
+                f"epoch {self.epoch + 1}, step {self.step_number % self.steps_per_epoch + 1}: the loss is "
+                f"{loss.item()}; {kept}; lower learning_rate"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
+        nn.utils.clip_grad_norm_(self.net.parameters(), _LONGEST_STEP)
+        self.optimizer.step()
+        self.step_number += 1
+        follow(self.average, self.net, min(self.config.average, self.step_number / (10 + self.step_number)))
+        return [part.item() for part in losses]
+
+    def _losses(self, net: Callable[[Tensor], Outputs], batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        images = network_input(batch.images.to(self.device.name), self.config)
+        with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
+            boxes, logits, landmarks = net(images)
+        wanted = batch.wanted.to(self.device.name)
+        return multibox((boxes.float(), logits.float(), landmarks.float()), wanted, self.config.loss)
+
+    def _validate(self) -> list[float]:
+        """The averaged weights' losses on the fixed scenes of the validation split."""
+        self.average.eval()
+        with torch.no_grad():
+            return _mean(
+                lambda batch: [part.item() for part in self._losses(self.average, batch)],
+                batches(self._validation, self.config.batch_size, self.config.workers),
+            )
+
+    def _record(self, numbers: dict[str, float]) -> dict[str, Any]:
+        line = {"epoch": self.epoch, **{key: round(value, 5) for key, value in numbers.items()}}
+        logger.info("%s", line)
+        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step_number": self.step_number,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+        }
+        checkpoints.write(state, self.folder / "last.pt")
+        return line
+
+    def _open_folder(self) -> None:
+        """Begin a new run, or take up the one in the folder."""
+        if (self.folder / "last.pt").is_file():
+            self._check_same()
+            self._resume()
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
+        facts = manifest(self.net, self.data, self.facts)
+        (self.folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        # Of an epoch that was recorded and has no checkpoint.
+        (self.folder / "history.jsonl").unlink(missing_ok=True)
+        if self.config.init:
+            state = checkpoints.read(Path(self.config.init) / "best.pt")
+            for net in (self.net, self.average):
+                load_weights(net, state, self.config.init)
+
+    def _check_same(self) -> None:
+        """Refuse to go on with another recipe or on other data.
+
+        Raises:
+            ConfigError: naming what differs.
+        """
+        there = load_config(self.folder / "config.yaml")
+        changed = recipes.differences(
+            recipes.plain(replace(there, workers=0)), recipes.plain(replace(self.config, workers=0))
+        )
+        if changed:
+            raise ConfigError(
+                f"run {str(self.folder)!r} was begun with another recipe ({'; '.join(changed)}); choose a new folder"
+            )
+        before = runs.read_manifest(self.folder)["data"]["sha256"]
+        if before != self.data.sha256:
+            raise ConfigError(
+                f"run {str(self.folder)!r} was begun on other data (sha256 {before[:12]}… there, "
+                f"{self.data.sha256[:12]}… here); name that data, or choose a new folder"
+            )
+
+    def _resume(self) -> None:
+        state = checkpoints.read(self.folder / "last.pt")
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step_number = state["epoch"], state["step_number"]
+        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
+        # A line without its checkpoint is of an epoch that will be done again.
+        history = self.folder / "history.jsonl"
+        lines = history.read_text(encoding="utf-8").splitlines(keepends=True) if history.is_file() else []
+        history.write_text("".join(lines[: self.epoch]), encoding="utf-8")
+        logger.info("resumed after epoch %d", self.epoch)
+
+
+def network_input(images: Tensor, config: DetectorConfig) -> Tensor:
+    """uint8 BGR `(N, H, W, 3)` as the float32 `(N, 3, H, W)` that `engine.pixels.to_tensor` makes."""
+    spec = config.input
+    mean, std = (torch.tensor(values, device=images.device) for values in (spec.mean, spec.std))
+    # Channels stay last in memory, which is how CPUs convolve fastest.
+    return ((images.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+def manifest(net: nn.Module, data: PictureSet, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run is and what it sees."""
+    return {
+        "task": "face-detection",
+        "data": {**data.facts},
+        "parameters": sum(value.numel() for value in net.parameters()),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        **facts,
+    }
+
+
+def load_weights(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
+    """Put the weights of `run` into `net`.
+
+    Raises:
+        ConfigError: they are those of another network.
+    """
+    own = net.state_dict()
+    if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own):
+        raise ConfigError(f"{run!r} is a run of another network: backbone or pyramid differ")
+    net.load_state_dict(state)
+
+
+def _named(split: str, losses: list[float]) -> dict[str, float]:
+    return {f"{split}_loss": sum(losses), **{f"{split}_{name}": loss for name, loss in zip(PARTS, losses, strict=True)}}
+
+
+def _mean(step: Callable[[Batch], list[float]], over: Iterable[Batch]) -> list[float]:
+    """The losses over all batches, per scene."""
+    count, total = 0, [0.0] * len(PARTS)
+    for batch in over:
+        size = len(batch.images)
+        count += size
+        total = [before + size * part for before, part in zip(total, step(batch), strict=True)]
+    return [part / count for part in total]

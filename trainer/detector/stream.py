@@ -1,0 +1,85 @@
+"""Batches of composed scenes with what the network should say of them, in an order that a seed fixes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from engine.detectors.retinaface import priors
+from engine.items import Floats
+from trainer.detector import anchors
+from trainer.detector.layers import Scene
+from trainer.detector.loss import Wanted
+from trainer.detector.scenes import Composer
+
+Row = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """`images` uint8 BGR `(N, S, S, 3)` and what the priors should say of them."""
+
+    images: Tensor
+    wanted: Wanted
+
+
+class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
+    """Scene number `i` of a stream is drawn from `(seed, first + i)` alone, whoever composes it and when."""
+
+    def __init__(self, composer: Composer, seed: int, first: int, count: int) -> None:
+        self._composer, self._seed, self._first, self._count = composer, seed, first, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Row:
+        scene = self._composer.compose(np.random.default_rng([self._seed, self._first + number]))
+        wanted = wanted_of(scene)
+        parts = (
+            wanted.positive,
+            wanted.counted,
+            wanted.score,
+            wanted.boxes,
+            wanted.landmarks,
+            wanted.has_landmarks,
+        )
+        return torch.from_numpy(np.ascontiguousarray(scene.image)), *(torch.from_numpy(part) for part in parts)
+
+
+def wanted_of(scene: Scene) -> anchors.Targets:
+    """What the priors of `scene` should say. A face counts for half at least, however unsure its teachers were."""
+    height, width = scene.image.shape[:2]
+    known = np.array([face.landmarks is not None for face in scene.faces], bool)
+    points = [np.zeros((5, 2), np.float32) if face.landmarks is None else face.landmarks for face in scene.faces]
+    return anchors.targets(
+        _rows([face.box for face in scene.faces], 4),
+        np.array(points, np.float32).reshape(-1, 5, 2),
+        known,
+        np.array([0.5 + 0.5 * face.score for face in scene.faces], np.float32),
+        _rows(scene.ignored, 4),
+        priors(height, width),
+    )
+
+
+def _rows(boxes: Sequence[Sequence[float]] | Sequence[Floats], width: int) -> Floats:
+    return np.array(boxes, np.float32).reshape(-1, width)
+
+
+def batches(scenes: Scenes, batch_size: int, workers: int) -> Iterator[Batch]:
+    """All scenes in order, `batch_size` at a time, composed in `workers` other processes."""
+    loader = DataLoader(
+        scenes,
+        batch_size=batch_size,
+        num_workers=workers,
+        collate_fn=_collate,
+        prefetch_factor=4 if workers else None,
+    )
+    yield from loader
+
+
+def _collate(rows: Sequence[Row]) -> Batch:
+    images, *wanted = (torch.stack(kind) for kind in zip(*rows, strict=True))
+    return Batch(images, Wanted(*wanted))
