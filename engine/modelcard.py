@@ -162,7 +162,10 @@ def find_model(name: str, task: Task | None = None, built_in: Sequence[str] = ()
     names = sorted({*built_in, *(path.stem for path in installed() if task in (None, _task_of(path)))})
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(names) or 'none'}"
-    raise ModelError(f"model {name!r} is not installed; {hint} (add one: moodline models add FILE --like NAME)")
+    raise ModelError(
+        f"model {name!r} is not installed; {hint} "
+        "(add one: moodline models add FILE --like NAME, or moodline models list --available)"
+    )
 
 
 def _task_of(path: Path) -> str | None:

@@ -82,22 +82,25 @@ class _Resuming:
         self._notes = folder / f"{promise.sha256[:16]}.json"
 
     def __call__(self, _url: str, output_file: str, _pooch: object) -> None:
-        promise = self._promise
         with FileIO(self._part, "ab") as file:
             self._lock(file)
-            self._check_room(file)
-            if file.tell():
-                self._say(f"{promise.name}: goes on at {self._so_far(file)}")
-            bar = tqdm(desc=promise.name, total=promise.size, unit="B", unit_scale=True, disable=None)
             try:
-                bar.update(file.tell())
-                self._fill(file, bar)
+                self._check_room(file)
+                self._go_on(file)
             finally:
-                bar.close()
                 if not file.tell():
                     self._part.unlink(missing_ok=True)
+                    self._notes.unlink(missing_ok=True)
         self._part.replace(output_file)
         self._notes.unlink(missing_ok=True)
+
+    def _go_on(self, file: FileIO) -> None:
+        promise = self._promise
+        if file.tell():
+            self._say(f"{promise.name}: goes on at {self._so_far(file)}")
+        with tqdm(desc=promise.name, total=promise.size, unit="B", unit_scale=True, disable=None) as bar:
+            bar.update(file.tell())
+            self._fill(file, bar)
 
     def _lock(self, file: FileIO) -> None:
         try:

@@ -12,7 +12,8 @@ import requests
 from engine.errors import DownloadError
 from engine.redact import redact
 
-CHUNK = 256 * 1024
+CHUNK = 16 * 1024
+"""Bytes at a time. Less than one chunk is lost when a connection breaks."""
 CONNECT_S = 10.0
 
 
@@ -136,7 +137,9 @@ def _chunks_of(response: requests.Response) -> Iterator[bytes]:
 
 def _reason(error: BaseException) -> str:
     """The innermost cause that says something, in a few words."""
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return "no answer in time"
     said = str(error)
     seen: list[BaseException] = []

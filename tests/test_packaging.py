@@ -28,6 +28,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel):
         "engine/models/emotion-fer.json",
         "engine/schemas/event.schema.json",
         "pipelines/configs/demo.yaml",
+        "pipelines/configs/models.yaml",
         "trainer/fit.py",
     ):
         assert needed in names
