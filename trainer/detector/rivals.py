@@ -21,6 +21,8 @@ from engine.stages.detect import DetectConfig
 from trainer.detector.views import Canvas
 
 YUNET = "yunet"
+_TRIED = 64
+"""Side of the first picture that OpenCV sees."""
 _RETINAFACE_WIDTHS = {2, 4, 10}
 _INPUTS = {
     # As the public networks of these layouts expect it.
@@ -127,7 +129,10 @@ def _model(path: Path, layout: str) -> Model:
 
 def _guess(path: Path) -> str:
     """The layout that a network's outputs look like."""
-    outputs = open_session(_model(path, "retinaface"), "cpu", 1).output_shapes
+    try:
+        outputs = open_session(_model(path, "retinaface"), "cpu", 1).output_shapes
+    except ModelError as error:
+        raise ModelError(f"{path}: is no face detector known here ({error}); name another file") from error
     if len(outputs) == len(_RETINAFACE_WIDTHS) and {shape[-1] for shape in outputs} <= {*_RETINAFACE_WIDTHS, None}:
         return "retinaface"
     if len(outputs) in SCRFD_OUTPUTS:
@@ -148,7 +153,9 @@ class YuNet:
         """Raises `ModelError` when OpenCV cannot read the file."""
         self._size = size
         try:
-            self._native = cv2.FaceDetectorYN.create(str(path), "", (size, size), min_score, 0.3, 5000)
+            self._native = cv2.FaceDetectorYN.create(str(path), "", (_TRIED, _TRIED), min_score, 0.3, 5000)
+            # Any network opens; only YuNet has the outputs that OpenCV asks for.
+            self._native.detect(np.zeros((_TRIED, _TRIED, 3), np.uint8))
         except cv2.error as error:
             raise ModelError(f"{path}: OpenCV cannot open it as YuNet ({error.err}); name its ONNX file") from error
 

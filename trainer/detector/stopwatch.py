@@ -118,13 +118,15 @@ def _reference(
 def _row(runner: Runner, own: Sequence[float], other: Sequence[float] | None) -> dict[str, Any]:
     shape = None if runner.rival.session is None else runner.rival.session.input_shape[2:]
     fixed = shape is not None and None not in shape and (runner.part == "network" or runner.rival.side is not None)
+    # A network held to its own input did other work than the reference.
+    elsewhere = runner.part == "network" and fixed and shape is not None and tuple(shape) != runner.frame[::-1]
     ratios = [mine / theirs for mine, theirs in zip(own, other, strict=True)] if other is not None else []
     return {
         "model": runner.rival.name,
         "frame": "x".join(map(str, runner.frame)),
         "part": runner.part,
         "ms": round(1000 * median(own), 3),
-        "ratio": round(median(ratios), 3) if ratios else None,
+        "ratio": round(median(ratios), 3) if ratios and not elsewhere else None,
         "input": f"{shape[1]}x{shape[0]}" if fixed and shape else None,
         "turns": len(own),
     }

@@ -28,7 +28,8 @@ def from_wider(folder: Path, labels: Path) -> LabelledSet:
     places = (folder / "WIDER_val" / "images", folder / "images", folder)
     images = next(place for place in places if place.is_dir())
     photos = _photos(labels, images, problems)
-    return replace(finish(images, "wider", [labels], IOU, photos, problems), name=folder.name, split="validation")
+    found = finish(images, "wider", [labels], IOU, photos, problems)
+    return replace(found, folder=folder, name=folder.name, split="validation")
 
 
 def _photos(labels: Path, images: Path, problems: Problems) -> list[Photo]:
