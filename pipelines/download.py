@@ -154,7 +154,14 @@ class _Resuming:
                 bar.update(len(chunk))
         except CutError as cut:
             return str(cut)
+        if answer.whole:  # a login page, say, which must not become the beginning of the file
+            self._check_whole(file, bar)
         return "the connection ended"
+
+    def _check_whole(self, file: FileIO, bar: Any) -> None:
+        if (size := file.tell()) != self._promise.size:
+            self._forget(file, bar)
+            self._promise.check_size(size)
 
     def _check_fits(self, count: int, file: FileIO, bar: Any) -> None:
         if file.tell() + count > self._promise.size:

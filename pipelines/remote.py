@@ -54,6 +54,8 @@ class Answer:
     validator: str | None
     """By what the server tells this version of the file from others, for `If-Range`."""
     chunks: Iterator[bytes]
+    whole: bool = False
+    """Whether a quiet end means that this was all there is. Where the length is not known it may be a cut."""
 
 
 @contextmanager
@@ -72,7 +74,9 @@ def opened(promise: Promise, offset: int, validator: str | None, timeout_s: floa
             yield Answer(offset, None, iter(lambda: source.read(CHUNK), b""))
     else:
         with _ask(promise, offset, validator, timeout_s) as response:
-            yield Answer(_start_of(response, promise, offset), _validator_of(response), _chunks_of(response))
+            chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+            start, validator = _start_of(response, promise, offset), _validator_of(response)
+            yield Answer(start, validator, _chunks_of(response), chunked)
 
 
 def _ask(promise: Promise, offset: int, validator: str | None, timeout_s: float) -> requests.Response:

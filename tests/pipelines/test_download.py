@@ -161,6 +161,14 @@ def test_a_truncated_file_is_told_and_kept(page: Mirror, tmp_path: Path):
     assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
 
 
+def test_a_login_page_does_not_become_the_beginning_of_the_file(page: Mirror, tmp_path: Path):
+    page.files["net"], page.chunked, page.tag = b"<html>please log in</html>", True, "none"
+    refused(promise(page.url("net")), tmp_path, "has a file of 26 bytes, promised are")
+    assert names(tmp_path) == []
+    page.files["net"] = CONTENT
+    assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
+
+
 def test_a_part_longer_than_the_file_starts_anew(page: Mirror, tmp_path: Path):
     page.cuts = [CHUNK, 0]
     refused(promise(page.url("net")), tmp_path, "stopped at")

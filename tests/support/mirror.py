@@ -33,6 +33,8 @@ class Mirror:
     """An answer that is cut stays open instead of being closed."""
     lengths: bool = True
     """Whether answers tell how long they are."""
+    chunked: bool = False
+    """Whether answers come as one chunk and an end, without a length."""
     status: int = 0
     """Answer this and nothing else."""
     moved: dict[str, str] = field(default_factory=dict)
@@ -78,6 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._head(416, {"Content-Range": f"bytes */{len(content)}"})
         body = content[offset:]
         headers = version | ({"Content-Length": str(len(body))} if mirror.lengths else {})
+        if mirror.chunked:
+            headers = version | {"Transfer-Encoding": "chunked"}
+            body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
         if offset:
             headers["Content-Range"] = f"bytes {offset}-{len(content) - 1}/{len(content)}"
         self._head(206 if offset else 200, headers)
