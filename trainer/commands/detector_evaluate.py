@@ -97,10 +97,13 @@ def _facts(
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        unreadable: dict[str, list[str]] = {each.name: [] for each in sets}
-        results = _results(sets, rivals, sizes, unreadable, options["skip_unreadable"])
+        unreadable: dict[str, list[str]] = {one.name: [] for one in sets}
+        each = _results(sets, rivals, sizes, unreadable, options["skip_unreadable"])
     finally:
         cv2.setNumThreads(threads)
+    pool = contest.pooled(each)
+    results = [*each, *pool]
+    together = [_about(pool[0].data, [line for lines in unreadable.values() for line in lines])] if pool else []
     reference = references[0] if references else None
     return {
         "command": _command(models, data, options, references),
@@ -109,12 +112,12 @@ def _facts(
         "min_score": contest.MIN_SCORE,
         "reference": reference,
         "models": [{"name": rival.name, **rival.about} for rival in rivals],
-        "sets": [_about(each, unreadable[each.name]) for each in sets],
+        "sets": [*(_about(one, unreadable[one.name]) for one in sets), *together],
         "rows": [contest.row(result) for result in results],
         "against": [
             contest.against(own, other, options["rounds"]) for own, other in contest.pairs_with(results, references)
         ],
-        "wider": _wider(results),
+        "wider": _wider(each),
         "times": _times(rivals, sets, sizes, reference) if options["times"] else [],
     }
 
@@ -156,6 +159,8 @@ def _command(models: Sequence[str], data: Sequence[Path], options: dict[str, Any
         words += ["--reference", name]
     for name in ("sizes", "split", "rounds", "like"):
         words += [f"--{name}", str(options[name])] if options[name] is not None else []
+    words += ["--skip-unreadable"] if options["skip_unreadable"] else []
+    words += [] if options["times"] else ["--no-times"]
     return shlex.join(words)
 
 
@@ -200,7 +205,7 @@ def _shown(sets: Sequence[LabelledSet]) -> list[Image]:
 
 
 def _warn(facts: dict[str, Any], rivals: Sequence[Rival], sizes: Sequence[Size]) -> None:
-    for data in facts["sets"]:
+    for data in (each for each in facts["sets"] if each["name"] != contest.TOGETHER):
         for key, what in (("left out", "labels were left out"), ("unreadable", "photos cannot be read")):
             lines = data[key]
             if lines:

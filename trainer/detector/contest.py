@@ -1,5 +1,6 @@
 """Rivals look at the same photos at the same sizes: what each finds, and how it compares with a reference."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +14,14 @@ from engine.errors import ConfigError
 from engine.items import Detection, Image
 from trainer.detector import curves
 from trainer.detector.curves import ALL, FALSE_PER_PICTURE, MARK, SLICES, Slice
-from trainer.detector.matching import Matches, match_set
+from trainer.detector.matching import Matches, match_set, together
 from trainer.detector.rivals import Rival
 from trainer.detector.truth import LabelledSet, Photo
 from trainer.detector.views import Size, look
 
 MIN_SCORE = 0.02
 """Low, so that the curves reach far to the right."""
+TOGETHER = "all sets"
 _ROUND = 5
 
 
@@ -83,6 +85,29 @@ def hold(
         )
         for (rival, size), each, scale in zip(pairs, looks, scales, strict=True)
     ]
+
+
+def pooled(results: Sequence[Result]) -> list[Result]:
+    """For each rival and size its results in several sets as if those were one, `TOGETHER`; each face keeps the overlap
+    its own set asks for. Empty where there is only one set."""
+    sets = list({id(result.data): result.data for result in results}.values())
+    if len(sets) < 2:
+        return []
+    digest = hashlib.sha256("".join(each.sha256 for each in sets).encode()).hexdigest()
+    photos = tuple(photo for each in sets for photo in each.photos)
+    data = LabelledSet(TOGETHER, "several", sets[0].folder, 0.0, photos, digest, "several")
+    groups: dict[tuple[str, Size], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.rival.name, result.size), []).append(result)
+    return [_pooled(data, group) for group in groups.values()]
+
+
+def _pooled(data: LabelledSet, group: Sequence[Result]) -> Result:
+    photos = tuple(photo for result in group for photo in result.photos)
+    found = tuple(faces for result in group for faces in result.found)
+    seconds = sum(result.seconds * len(result.photos) for result in group) / len(photos)
+    matches = together([result.matches for result in group])
+    return Result(data, group[0].rival, group[0].size, photos, found, matches, seconds)
 
 
 def _read(photo: Photo, unreadable: list[str] | None) -> Image | None:

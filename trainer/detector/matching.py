@@ -120,3 +120,23 @@ def match_set(
         scales=np.array(scales, np.float64),
         errors=np.concatenate(errors),
     )
+
+
+def together(parts: Sequence[Matches]) -> Matches:
+    """The matches of several sets as those of one."""
+    pictures = np.cumsum([0, *(len(part.scales) for part in parts)])
+    faces = np.cumsum([0, *(len(part.truth_sides) for part in parts)])
+    return Matches(
+        scores=np.concatenate([part.scores for part in parts]),
+        sides=np.concatenate([part.sides for part in parts]),
+        pictures=np.concatenate([part.pictures + at for part, at in zip(parts, pictures[:-1], strict=True)]),
+        faces=np.concatenate(
+            [np.where(part.faces >= 0, part.faces + at, part.faces) for part, at in zip(parts, faces[:-1], strict=True)]
+        ),
+        truth_sides=np.concatenate([part.truth_sides for part in parts]),
+        truth_pictures=np.concatenate(
+            [part.truth_pictures + at for part, at in zip(parts, pictures[:-1], strict=True)]
+        ),
+        scales=np.concatenate([part.scales for part in parts]),
+        errors=np.concatenate([part.errors for part in parts]),
+    )

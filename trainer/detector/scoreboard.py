@@ -39,9 +39,10 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
 
 
 def _scores(facts: Mapping[str, Any], data: Mapping[str, Any]) -> Table:
+    iou = f"IoU {data['iou']:g}" if data["iou"] else "IoU of each set"
     title = (
         f"{data['name']}: {data['pictures']} pictures, {data['faces']} faces, split {data['split']}, "
-        f"IoU {data['iou']:g}, sha256 {data['sha256'][:12]}; AP in percent"
+        f"{iou}, sha256 {data['sha256'][:12]}; AP in percent"
     )
     rows = [_score(row) for row in facts["rows"] if row["set"] == data["name"]]
     return title, [_HEAD, *rows]

@@ -138,6 +138,20 @@ def test_the_reference_is_compared_at_the_same_size_only(data):
     assert answer["recall_reference_end"]["false"] == 0
 
 
+def test_several_sets_are_also_measured_as_one(data, tmp_path):
+    more = labelled(tmp_path, photo_of((30, 30, 90, 90)))
+    rivals, sizes = [rival("a"), rival("b")], [size_of("100"), size_of("full")]
+    results = [*contest.hold(data, rivals, sizes), *contest.hold(more, rivals, sizes)]
+    pool = contest.pooled(results)
+    assert [(each.data.name, each.rival.name, each.size.name) for each in pool] == [
+        (contest.TOGETHER, name, size) for name in "ab" for size in ("100", "full")
+    ]
+    row = contest.row(pool[0])
+    assert (row["pictures"], row["faces"], row["ap"], pool[0].data.faces) == (4, 3, 1.0, 3)
+    assert len(contest.pairs_with(pool, ["a"])) == 2
+    assert contest.pooled(results[:4]) == []
+
+
 def test_a_damaged_photo_is_named_or_left_out_and_counted(tmp_path):
     def damaged():
         raise ConfigError("x.jpg: is empty or cut short")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import cv2
 import pytest
@@ -79,6 +80,22 @@ def test_a_picture_cut_short_is_named_or_left_out(photos, capsys):
     answer = ran("haar", "--data", photos, "--no-times", "--skip-unreadable")
     assert "photos: 1 pictures, 1 faces" in answer.output
     assert "warning: photos: 1 photos cannot be read\n" in answer.stderr
+
+
+def test_several_sets_have_a_table_each_and_one_together(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "more")
+    (tmp_path / "more" / "b.png").write_bytes(b"")
+    answer = ran("haar", "--data", photos, "--data", tmp_path / "more", "--no-times", "--skip-unreadable")
+    assert "more: 1 pictures, 1 faces, split all, IoU 0.3" in answer.output
+    assert "all sets: 3 pictures, 2 faces, split several, IoU of each set" in answer.output
+
+
+def test_sets_of_one_name_are_refused(photos, tmp_path, capsys):
+    shutil.copytree(photos, tmp_path / "more" / "photos")
+    assert (
+        run(["detector", "evaluate", "haar", "--data", str(photos), "--data", str(tmp_path / "more" / "photos")]) == 2
+    )
+    assert "--data: 2 sets are called 'photos'; rename a folder" in capsys.readouterr().err
 
 
 # Arguments after the data, and what is said.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.items import Detection
-from trainer.detector.matching import FALSE, IGNORED, landmark_error, match, match_set, overlaps
+from trainer.detector.matching import FALSE, IGNORED, landmark_error, match, match_set, overlaps, together
 from trainer.detector.truth import Truth
 
 
@@ -81,3 +81,13 @@ def test_a_set_numbers_its_faces_through_and_leaves_ignored_ones_out():
 def test_a_set_in_which_nothing_is_found_has_empty_matches():
     matches = match_set([[], []], [[face(0)], []], 0.5, [1, 1])
     assert (len(matches.scores), len(matches.faces), len(matches.truth_sides)) == (0, 0, 1)
+
+
+def test_several_sets_are_numbered_as_one():
+    one = match_set([[at(0)], [at(50)]], [[face(0)], []], 0.5, [1, 0.5])
+    other = match_set([[at(9), at(0)]], [[face(0), face(70)]], 0.5, [2])
+    both = together([one, other])
+    assert both.faces.tolist() == [0, FALSE, FALSE, 1]
+    assert both.pictures.tolist() == [0, 1, 2, 2]
+    assert both.truth_pictures.tolist() == [0, 2, 2]
+    assert both.scales.tolist() == [1, 0.5, 2]
