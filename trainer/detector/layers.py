@@ -33,16 +33,20 @@ class Scene:
         height, width = self.image.shape[:2]
         return 0, 0, width, height
 
-    def put(self, image: Image, picture: Picture, matrix: Matrix, region: Region, least: float) -> None:
+    def put(
+        self, image: Image, picture: Picture, matrix: Matrix, region: Region, least: float, covers: bool = True
+    ) -> None:
         """Draw `image` through `matrix` `(2, 3)` (picture to scene) within `region`, and take over its faces;
-        what lies outside the picture stays as it is. Faces smaller than `least` pixels are ignored regions."""
+        what lies outside the picture stays as it is. Faces smaller than `least` pixels are ignored regions.
+        With `covers`, faces that were there before are taken for hidden by the region."""
         x1, y1, x2, y2 = region
         small, moved = shrunk(image, moved_by(matrix, -x1, -y1))
         target = np.ascontiguousarray(self.image[y1:y2, x1:x2])
         size = (x2 - x1, y2 - y1)
         cv2.warpAffine(small, moved, size, target, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
         self.image[y1:y2, x1:x2] = target
-        self.cover(region)
+        if covers:
+            self.cover(region)
         self.take(picture.faces, matrix, region, least)
         self.ignored += [
             seen for box in picture.ignored if (seen := clipped(turned_box(box, matrix), region)) is not None

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from engine.errors import ConfigError
-from engine.fields import Positive, settings
+from engine.fields import NonNegative, Positive, Unit, settings
 from engine.items import Box, Image
 from trainer.detector import layers
+from trainer.detector.disguise import decoy, tinted
 from trainer.detector.distort import DistortConfig, distort
 from trainer.detector.layers import Scene, placing
 from trainer.detector.occlude import OccludeConfig, occlude
@@ -28,18 +29,21 @@ _TRIES = 8
 class SceneConfig:
     """What scenes are made of. The shares need not add up to 1. Faces have a side (the root of their area) of
     `smallest` to `largest` pixels, evenly over the logarithm; smaller ones are ignored regions. `turn` is the
-    standard deviation of their tilt in degrees. Of the pictures with faces, stills are drawn
-    `still_share` of the time, the frames of clips for the rest, every clip as often as any other."""
+    standard deviation of their tilt in degrees. Of the pictures with faces, stills (alone in their group) are
+    drawn `still_share` of the time, frames of clips for the rest, every clip as often as any other. Of gray
+    pictures `tint_share` get the colour of skin; `decoys` is how many pieces without a face lie about, on average."""
 
-    single: Positive = 0.4
-    mosaic: Positive = 0.3
-    crowd: Positive = 0.2
-    zoom: Positive = 0.05
-    nobody: Positive = 0.05
+    single: NonNegative = 0.4
+    mosaic: NonNegative = 0.3
+    crowd: NonNegative = 0.2
+    zoom: NonNegative = 0.05
+    nobody: NonNegative = 0.05
     smallest: Positive = 8
     largest: Positive = 280
-    turn: Positive = 12
-    still_share: Positive = 0.75
+    turn: NonNegative = 12
+    still_share: Unit = 0.65
+    tint_share: Unit = 0.6
+    decoys: NonNegative = 1.5
     occlude: OccludeConfig = OccludeConfig()
     distort: DistortConfig = DistortConfig()
 
@@ -62,8 +66,9 @@ class Composer:
         if not held:
             raise ConfigError(f"data: split {split!r} holds no picture with a face to compose scenes of")
         self._empty = [n for n in numbers if not (pictures.pictures[n].faces or pictures.pictures[n].ignored)]
-        self._groups = _by_group(pictures, held)
-        self._largest = max(self._groups, key=lambda name: len(self._groups[name]))
+        groups = _by_group(pictures, held)
+        self._stills = [group[0] for group in groups if len(group) == 1]
+        self._clips = [group for group in groups if len(group) > 1]
         makers: Mapping[str, Callable[[Scene, Random], None]] = {
             "single": self._single,
             "mosaic": self._mosaic,
@@ -79,16 +84,26 @@ class Composer:
         """A new scene, everything about it drawn from `random`."""
         scene = Scene(self._ground(random))
         self._makers[int(random.choice(len(self._makers), p=self._shares))](scene, random)
+        self._lay_decoys(scene, random)
         occlude(scene.image, scene.faces, self.config.occlude, random)
         scene.image = distort(scene.image, self.config.distort, random)
         return scene
 
+    def _lay_decoys(self, scene: Scene, random: Random) -> None:
+        for _ in range(random.poisson(self.config.decoys) if self._empty else 0):
+            side = float(np.exp(random.uniform(np.log(self.config.smallest), np.log(self.size / 2))))
+            decoy(scene, self.pictures, self._empty[random.integers(len(self._empty))], side, random)
+
+    def _image(self, number: int, random: Random) -> Image:
+        image = self.pictures.image(number)
+        return tinted(image, random) if random.random() < self.config.tint_share else image
+
     def _draw(self, random: Random) -> int:
-        """The number of a picture with a face."""
-        names = [name for name in self._groups if name != self._largest]
-        still = not names or random.random() < self.config.still_share
-        group = self._groups[self._largest if still else names[random.integers(len(names))]]
-        return group[random.integers(len(group))]
+        """The number of a picture with a face: a still, or a frame of any clip."""
+        if not self._clips or (self._stills and random.random() < self.config.still_share):
+            return self._stills[random.integers(len(self._stills))]
+        clip = self._clips[random.integers(len(self._clips))]
+        return clip[random.integers(len(clip))]
 
     def _ground(self, random: Random) -> Image:
         """A picture without faces that fills the scene, or a plain colour where there is none (and at times)."""
@@ -121,7 +136,7 @@ class Composer:
         half = min(scale * _side_of(face) / 2, self.size / 2 - 1)
         target = tuple(random.uniform(half, self.size - half, 2))
         matrix = self._turned(_centre(face), target, scale, random)
-        scene.put(self.pictures.image(number), picture, matrix, scene.whole, self.config.smallest)
+        scene.put(self._image(number, random), picture, matrix, scene.whole, self.config.smallest)
 
     def _mosaic(self, scene: Scene, random: Random) -> None:
         """A grid of 2x2 to 9x9 pictures; some cells stay as they are."""
@@ -143,7 +158,7 @@ class Composer:
         place = random.uniform(0.3, 0.7, 2)
         target = (x1 + (x2 - x1) * place[0], y1 + (y2 - y1) * place[1])
         matrix = self._turned(_centre(face), target, min(scale, _MOST_ENLARGED), random)
-        scene.put(self.pictures.image(number), picture, matrix, region, self.config.smallest)
+        scene.put(self._image(number, random), picture, matrix, region, self.config.smallest)
 
     def _crowd(self, scene: Scene, random: Random) -> None:
         """Heads of about one size, cut out with a soft edge, over the ground; few of them overlap."""
@@ -167,7 +182,7 @@ class Composer:
                 break
         else:
             return
-        _blend(scene, self.pictures.image(number), matrix, box, random)
+        _blend(scene, self._image(number, random), matrix, box, random)
         scene.cover(box)
         scene.take([face], matrix, scene.whole, self.config.smallest)
 
@@ -177,7 +192,7 @@ class Composer:
         picture = self.pictures.pictures[number]
         cover = self.size / min(picture.width, picture.height)
         matrix = self._anywhere(picture.width, picture.height, cover * random.uniform(1.5, 3), random)
-        scene.put(self.pictures.image(number), picture, matrix, scene.whole, self.config.smallest)
+        scene.put(self._image(number, random), picture, matrix, scene.whole, self.config.smallest)
 
     def _side(self, random: Random) -> float:
         return float(np.exp(random.uniform(np.log(self.config.smallest), np.log(self.config.largest))))
@@ -212,11 +227,11 @@ def _blend(scene: Scene, image: Image, matrix: layers.Matrix, box: Box, random: 
     scene.image[y1:y2, x1:x2] = (head * soft + under * (1 - soft)).astype(np.uint8)
 
 
-def _by_group(pictures: PictureSet, numbers: Sequence[int]) -> dict[str, list[int]]:
+def _by_group(pictures: PictureSet, numbers: Sequence[int]) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     for number in numbers:
         groups.setdefault(pictures.pictures[number].group, []).append(number)
-    return groups
+    return list(groups.values())
 
 
 def _centre(face: Face) -> tuple[float, float]:

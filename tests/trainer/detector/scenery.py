@@ -27,10 +27,13 @@ def scenery(folder: Path, count: int = 12) -> PictureSet:
     with PictureWriter(folder) as writer:
         for number in range(count):
             image, face = drawn(120, 150, (60 + random.uniform(-8, 8), 70), 80)
-            writer.add(f"portrait-{number}", "portraits", "validation" if number % 4 == 0 else "train", image, [face])
+            writer.add(
+                f"portrait-{number}", f"portrait-{number}", "validation" if number % 4 == 0 else "train", image, [face]
+            )
         for number in range(count // 2):
             empty = random.integers(60, 120, (90, 140, 3)).astype(np.uint8)
-            writer.add(f"empty-{number}", "empty", "validation" if number % 4 == 0 else "train", empty)
+            name, split = f"empty-{number}", "validation" if number % 4 == 0 else "train"
+            writer.add(name, name, split, empty)
         for number in range(3):
             image, face = drawn(320, 200, (100 + 20 * number, 100), 60)
             writer.add(f"clip-{number}", "clip", "train", image, [face], [(0.0, 0.0, 30.0, 30.0)])

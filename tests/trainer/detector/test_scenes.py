@@ -17,7 +17,10 @@ from trainer.detector.stream import Scenes, batches
 
 KINDS = ("single", "mosaic", "crowd", "zoom", "nobody")
 PLAIN = SceneConfig(
-    occlude=OccludeConfig(mask_share=0, glasses_share=0, patch_share=0), distort=DistortConfig().times(0), turn=0.001
+    occlude=OccludeConfig(mask_share=0, glasses_share=0, patch_share=0),
+    distort=DistortConfig().times(0),
+    turn=0,
+    decoys=0,
 )
 
 
@@ -28,7 +31,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> PictureSet:
 
 def only(kind: str, config: SceneConfig = PLAIN) -> SceneConfig:
     """Nearly always scenes of one kind."""
-    return replace(config, **{name: 1.0 if name == kind else 1e-9 for name in KINDS})
+    return replace(config, **{name: 1.0 if name == kind else 0.0 for name in KINDS})
 
 
 def composed(pictures: PictureSet, config: SceneConfig, count: int = 20, size: int = 192) -> list[Scene]:
