@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from trainer.commands.told import command_line, tell_splits
+from trainer.detector.corrections import Corrections, read_corrections
 from trainer.detector.label import LabelConfig, label_all
 from trainer.detector.pictures import check_out
 from trainer.detector.shots import Clip, Sampling, Stills, open_sources
@@ -54,6 +55,7 @@ def _scales(_context: click.Context, _option: click.Parameter, text: str) -> tup
     help="Share of stills and of clips kept for validation, by a hash of their names.",
 )
 @click.option("--validate-clip", "clips", multiple=True, metavar="NAME", help="These clips instead; without suffix.")
+@click.option("--corrections", "corrected", type=click.Path(path_type=Path), help="File: 'none NAME', 'out NAME'.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of a network's call.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and say so.")
 @click.option("--force", is_flag=True, help="Replace the labelled pictures in --out.")
@@ -69,6 +71,7 @@ def label(
     max_side: int,
     validation: float,
     clips: tuple[str, ...],
+    corrected: Path | None,
     threads: int,
     skip_unreadable: bool,
     force: bool,
@@ -77,7 +80,8 @@ def label(
 
     SOURCE is a folder of pictures (with all folders in it), a picture, a video file, or frames:FOLDER for the frames
     of a clip. Where the teachers agree there is a face; where they are not sure, a region that is ignored. Pictures
-    without faces are kept as background.
+    without faces are kept as background. --corrections names pictures in which a person saw that there is no face,
+    and pictures to be left out.
 
     \b
     moodline-train detector label photos/ party.mp4 frames:walk/ --teacher retinaface.onnx \\
@@ -86,11 +90,12 @@ def label(
     check_out(out, force)
     looks = Looks(scales)
     config = LabelConfig(looks, sampling=Sampling(every, differ, validation, clips), max_side=max_side)
+    corrections = read_corrections(corrected) if corrected else Corrections()
     reader = PictureReader(skip_unreadable)
     opened = open_sources(sources, config.sampling, reader)
     teachers = [open_teacher(name, looks, threads) for name in names]
     facts = {"command": command_line(context)}
-    rows = label_all(opened, teachers, config, out, facts)
+    rows = label_all(opened, teachers, config, out, facts, corrections)
     _tell(opened, rows, reader, out)
 
 

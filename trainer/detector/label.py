@@ -11,6 +11,7 @@ from tqdm import tqdm
 from engine.items import Box, Floats, Image
 from engine.pixels import fit
 from trainer.detector.consensus import Rules, Verdict, agree, long_side
+from trainer.detector.corrections import Corrections
 from trainer.detector.faces import Face
 from trainer.detector.pictures import PictureWriter
 from trainer.detector.shots import Clip, Sampling, Shot, Stills
@@ -33,24 +34,31 @@ def label_all(
     config: LabelConfig,
     out: Path,
     facts: Mapping[str, Any],
+    corrections: Corrections | None = None,
 ) -> list[dict[str, Any]]:
     """Label the pictures of `sources` and write them into folder `out`; returns a row of counts for each source.
 
     `facts` go into the manifest, with sources, teachers and settings. What `out` held stays until all is done.
 
     Raises:
-        ConfigError: a source cannot be read, or there is no picture in any.
+        ConfigError: a source cannot be read, there is no picture in any, or none that a correction is about.
         OutputError: the folder cannot be written.
     """
     rows = []
+    corrections = corrections or Corrections()
+    names: list[str] = []
     with PictureWriter(out, {**facts, **_settings(teachers, config)}) as writer:
         for source in sources:
             first = len(writer.pictures)
             shots = source.shots(config.sampling)
             for shot in tqdm(shots, source.typed, source.expected, unit=" pictures", disable=None):
-                _add(writer, shot, teachers, config)
+                names.append(shot.name)
+                if shot.name not in corrections.out:
+                    _add(writer, shot, [] if shot.name in corrections.none else teachers, config)
             rows.append(_row(source.typed, writer, first))
+        corrections.check(names)
         writer.facts["sources"] = rows
+        writer.facts["corrections"] = {"none": len(corrections.none), "out": len(corrections.out)}
     return rows
 
 

@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.errors import ConfigError
 from tests.support.networks import retinaface
 from tests.trainer.detector.test_teachers import REFERENCE, YUNET, Marker, marked
 from tests.trainer.photos import astronaut
 from trainer import cli
 from trainer.detector.consensus import Rules, Verdict
+from trainer.detector.corrections import Corrections
 from trainer.detector.faces import Face
 from trainer.detector.label import LabelConfig, label_all, stored
 from trainer.detector.pictures import open_pictures
@@ -38,10 +40,10 @@ def teacher(tmp_path):
     return retinaface(tmp_path / "random.onnx")
 
 
-def label_by_marker(photos, out, **settings):
+def label_by_marker(photos, out, corrections=None, **settings):
     config = LabelConfig(Looks((1.0, 2.0)), sampling=Sampling(validation=0), **settings)
     sources = [Stills(str(photos), PictureReader())]
-    return label_all(sources, [Teacher("marker", "0" * 64, Marker())], config, out, {"command": "by hand"})
+    return label_all(sources, [Teacher("marker", "0" * 64, Marker())], config, out, {"command": "by hand"}, corrections)
 
 
 def test_faces_are_labelled_and_pictures_without_are_kept(photos, tmp_path):
@@ -73,6 +75,19 @@ def test_faces_that_become_too_small_are_ignored_regions():
     assert image.shape == (100, 100, 3)
     assert [face.box for face in labels.faces] == [(10, 0, 30, 20)]
     assert labels.ignored == ((25, 25, 30, 30), (0, 0, 5, 5))
+
+
+def test_what_a_person_saw_goes_before_what_teachers_see(photos, tmp_path):
+    label_by_marker(photos, tmp_path / "none", corrections=Corrections(none=frozenset({"photos/face.png"})))
+    assert [picture.faces for picture in open_pictures(tmp_path / "none").pictures] == [(), ()]
+    label_by_marker(photos, tmp_path / "out", corrections=Corrections(out=frozenset({"photos/face.png"})))
+    assert [picture.name for picture in open_pictures(tmp_path / "out").pictures] == ["photos/dark.png"]
+
+
+def test_a_correction_must_be_about_a_picture(photos, tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no picture 'gone\.png'"):
+        label_by_marker(photos, tmp_path / "set", corrections=Corrections(none=frozenset({"gone.png"})))
+    assert not (tmp_path / "set").exists()
 
 
 def test_twice_the_same_pictures_give_the_same_hash(photos, tmp_path):
