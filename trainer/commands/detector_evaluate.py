@@ -114,9 +114,7 @@ def _facts(
         "models": [{"name": rival.name, **rival.about} for rival in rivals],
         "sets": [*(_about(one, unreadable[one.name]) for one in sets), *together],
         "rows": [contest.row(result) for result in results],
-        "against": [
-            contest.against(own, other, options["rounds"]) for own, other in contest.pairs_with(results, references)
-        ],
+        "against": _against(results, references, options["rounds"]),
         "wider": _wider(each),
         "times": _times(rivals, sets, sizes, reference) if options["times"] else [],
     }
@@ -135,6 +133,12 @@ def _results(
             bar.set_postfix_str(each.name)
             results += contest.hold(each, rivals, sizes, unreadable[each.name] if skip else None, bar.update)
     return results
+
+
+def _against(results: Sequence[Result], references: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+    comparison = contest.Comparison(rounds)
+    pairs = contest.pairs_with(results, references)
+    return [comparison.against(*pair) for pair in tqdm(pairs, desc="compare", unit="pair", disable=None)]
 
 
 def _about(data: LabelledSet, unreadable: Sequence[str]) -> dict[str, Any]:

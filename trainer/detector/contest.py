@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +13,7 @@ from engine.errors import ConfigError
 from engine.items import Detection, Image
 from trainer.detector import curves
 from trainer.detector.curves import ALL, FALSE_PER_PICTURE, MARK, SLICES, Slice
-from trainer.detector.matching import Matches, match_set, together
+from trainer.detector.matching import Doubles, Matches, match_set, together
 from trainer.detector.rivals import Rival
 from trainer.detector.truth import LabelledSet, Photo
 from trainer.detector.views import Size, look
@@ -22,6 +21,7 @@ from trainer.detector.views import Size, look
 MIN_SCORE = 0.02
 """Low, so that the curves reach far to the right."""
 TOGETHER = "all sets"
+_COMPARED = {"ap": ALL, "ap_24+": MARK, "ap_24+_seen": Slice(MARK.name, MARK.least, MARK.most, seen=True)}
 _ROUND = 5
 
 
@@ -167,29 +167,47 @@ def _by_side(matches: Matches, seen: bool) -> dict[str, Any]:
     return answer
 
 
-def against(result: Result, reference: Result, rounds: int = curves.ROUNDS) -> dict[str, Any]:
-    """`result` over `reference`, which saw the same photos at the same size: ratios with 95 % intervals."""
-    marks = {"ap": ALL, "ap_24+": MARK, "ap_24+_seen": Slice(MARK.name, MARK.least, MARK.most, seen=True)}
-    answer: dict[str, Any] = {
-        "set": result.data.name,
-        "model": result.rival.name,
-        "reference": reference.rival.name,
-        "size": result.size.name,
-    }
-    for name, part in marks.items():
-        ours, theirs = (curves.ranked(each.matches, part) for each in (result, reference))
-        answer[name] = rounded(curves.ratio(ours, theirs, curves.average_precision, rounds))
-    ours, theirs = curves.ranked(result.matches), curves.ranked(reference.matches)
-    end = curves.false_at_end(theirs)
-    for at, name in [*((value, f"recall_{value:g}") for value in FALSE_PER_PICTURE), (end, "recall_reference_end")]:
-        measure = partial(_recall, false_per_picture=at)
-        answer[name] = {"false": _rounded(at), **rounded(curves.ratio(ours, theirs, measure, rounds))}
-    answer["landmarks"] = rounded(curves.landmark_ratio(result.matches, reference.matches, rounds))
-    return answer
+class Comparison:
+    """Results over a reference's, with 95 % intervals. What was drawn from a result is kept for the next reference."""
 
+    def __init__(self, rounds: int = curves.ROUNDS) -> None:
+        self._rounds = rounds
+        self._kept: dict[tuple[int, str], tuple[Result, Doubles]] = {}
 
-def _recall(ranking: curves.Ranked, weights: Any, false_per_picture: float) -> float:
-    return curves.recall_at(ranking, false_per_picture, weights)
+    def against(self, result: Result, reference: Result) -> dict[str, Any]:
+        """`result` over `reference`, which saw the same photos at the same size."""
+        answer: dict[str, Any] = {
+            "set": result.data.name,
+            "model": result.rival.name,
+            "reference": reference.rival.name,
+            "size": result.size.name,
+        }
+        for name, part in _COMPARED.items():
+            ours, theirs = (self._drawn(each, part) for each in (result, reference))
+            answer[name] = rounded(curves.ratio(ours[:, 0], theirs[:, 0]))
+            if part is ALL:
+                for column, value in enumerate(FALSE_PER_PICTURE, 1):
+                    recall = curves.ratio(ours[:, column], theirs[:, column])
+                    answer[f"recall_{value:g}"] = {"false": value, **rounded(recall)}
+        answer["recall_reference_end"] = self._at_end(result, reference)
+        answer["landmarks"] = rounded(curves.landmark_ratio(result.matches, reference.matches, self._rounds))
+        return answer
+
+    def _drawn(self, result: Result, part: Slice) -> Doubles:
+        key = (id(result), repr(part))
+        if key not in self._kept:
+            # The result is kept as well: as long as it lives, its id is its own.
+            self._kept[key] = (result, self._draw(result, part, FALSE_PER_PICTURE if part is ALL else ()))
+        return self._kept[key][1]
+
+    def _draw(self, result: Result, part: Slice, at: Sequence[float]) -> Doubles:
+        return curves.drawn(curves.ranked(result.matches, part), at, self._rounds)
+
+    def _at_end(self, result: Result, reference: Result) -> dict[str, Any]:
+        """Recall where the reference has found everything it will."""
+        end = curves.false_at_end(curves.ranked(reference.matches))
+        ours, theirs = (self._draw(each, ALL, (end,)) for each in (result, reference))
+        return {"false": _rounded(end), **rounded(curves.ratio(ours[:, 1], theirs[:, 1]))}
 
 
 def pairs_with(results: Sequence[Result], names: Sequence[str]) -> list[tuple[Result, Result]]:

@@ -1,6 +1,6 @@
 """Average precision, recall at fixed false positives and landmark errors, with intervals over pictures."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Any
@@ -11,6 +11,7 @@ from trainer.detector.matching import FALSE, IGNORED, Doubles, Flags, Matches, N
 
 FALSE_PER_PICTURE = (0.01, 0.1, 0.3, 1.0)
 ROUNDS = 1000
+_TINY = 1e-9
 FAR = 0.1
 """A landmark error beyond a tenth of the distance between the eyes counts as far."""
 
@@ -74,30 +75,29 @@ def ranked(matches: Matches, part: Slice = ALL) -> Ranked:
     return Ranked(matches.faces[counts][order] >= 0, matches.pictures[counts][order], ends, faces)
 
 
-def _faces(ranking: Ranked, weights: Doubles | None) -> float:
-    return float(ranking.faces.sum() if weights is None else ranking.faces @ weights)
+def _numbers(ranking: Ranked, at: Sequence[float], weights: Doubles | None) -> list[float]:
+    """Average precision, and the recall at each of `at` false positives for a picture; NaN without a face."""
+    faces = float(ranking.faces.sum() if weights is None else ranking.faces @ weights)
+    if not faces:
+        return [nan] * (1 + len(at))
+    pictures = len(ranking.faces) if weights is None else float(weights.sum())
+    found, false = ranking.totals(weights)
+    precision = np.maximum.accumulate((found / np.maximum(found + false, _TINY))[::-1])[::-1]
+    area = float(np.sum(np.diff(found, prepend=0.0) * precision) / faces)
+    # Both totals only rise: the last threshold with few enough false positives finds most.
+    last = [int(np.searchsorted(false, each * pictures + _TINY, side="right")) for each in at]
+    return [area, *(float(found[end - 1]) / faces if end else 0.0 for end in last)]
 
 
 def average_precision(ranking: Ranked, weights: Doubles | None = None) -> float:
     """Area under precision over recall, every point of it, precision made to fall (PASCAL VOC from 2010 on,
     Everingham et al., 2015). NaN without a face. Detections of equal score count together."""
-    faces = _faces(ranking, weights)
-    if not faces:
-        return nan
-    found, false = ranking.totals(weights)
-    precision = np.maximum.accumulate((found / np.maximum(found + false, 1e-9))[::-1])[::-1]
-    return float(np.sum(np.diff(found, prepend=0.0) * precision) / faces)
+    return _numbers(ranking, (), weights)[0]
 
 
 def recall_at(ranking: Ranked, false_per_picture: float, weights: Doubles | None = None) -> float:
     """The largest share of faces found with at most so many false positives for each picture; NaN without a face."""
-    faces = _faces(ranking, weights)
-    if not faces:
-        return nan
-    found, false = ranking.totals(weights)
-    pictures = len(ranking.faces) if weights is None else float(weights.sum())
-    allowed = false <= false_per_picture * pictures + 1e-9
-    return float(found[allowed].max(initial=0.0) / faces)
+    return _numbers(ranking, (false_per_picture,), weights)[1]
 
 
 def false_at_end(ranking: Ranked) -> float:
@@ -118,17 +118,22 @@ def landmark_summary(errors: Doubles) -> dict[str, Any]:
     }
 
 
-Measure = Callable[[Ranked, Doubles | None], float]
+def drawn(ranking: Ranked, at: Sequence[float] = (), rounds: int = ROUNDS, seed: int = 0) -> Doubles:
+    """Average precision, and recall at each of `at` false positives for a picture: first of the pictures as they are,
+    then of as many drawn from them with replacement, in every round. `(1 + rounds, 1 + len(at))`.
+
+    Rankings of the same pictures are drawn alike, so that their numbers can be compared round by round.
+    """
+    rows = [_numbers(ranking, at, None)]
+    rows += [_numbers(ranking, at, weights) for weights in _draws(len(ranking.faces), rounds, seed)]
+    return np.array(rows)
 
 
-def ratio(ours: Ranked, theirs: Ranked, measure: Measure, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:
-    """`measure` of `ours` over that of `theirs`, with a 95 % interval: the percentile bootstrap (Efron, 1979) over
-    pictures, drawn alike for both. All None where it does not exist."""
-    drawn = _draws(len(ours.faces), rounds, seed)
-    return _interval(
-        _divided(measure(ours, None), measure(theirs, None)),
-        [_divided(measure(ours, weights), measure(theirs, weights)) for weights in drawn],
-    )
+def ratio(ours: Doubles, theirs: Doubles) -> dict[str, Any]:
+    """A column of `drawn` over another's, with a 95 % interval: the percentile bootstrap (Efron, 1979) over pictures.
+    All None where there is none."""
+    divided = [_divided(own, other) for own, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
+    return _interval(divided[0], divided[1:])
 
 
 def landmark_ratio(ours: Matches, theirs: Matches, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_the_reference_is_compared_at_the_same_size_only(data):
         ("a", "b", "100"),
         ("a", "b", "full"),
     ]
-    answer = contest.against(*pairs[1], rounds=20)
+    answer = contest.Comparison(rounds=20).against(*pairs[1])
     assert answer["ap_24+"] == {"ratio": 1.0, "low": 1.0, "high": 1.0}
     assert answer["landmarks"]["ratio"] == pytest.approx(2)
     assert answer["recall_reference_end"]["false"] == 0

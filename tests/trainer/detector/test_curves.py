@@ -108,20 +108,32 @@ def test_with_every_face_found_it_is_close_to_the_uninterpolated_precision_of_sc
 
 def test_a_detector_over_itself_is_exactly_one():
     ranking = curves.ranked(USUAL)
-    answer = curves.ratio(ranking, ranking, curves.average_precision, rounds=50)
+    values = curves.drawn(ranking, (1.0,), rounds=50)
+    assert values.shape == (51, 2)
+    answer = curves.ratio(values[:, 0], values[:, 0])
     assert answer == {"ratio": 1, "low": 1, "high": 1}
 
 
-def test_the_interval_of_a_ratio_is_drawn_alike_for_both_and_repeats():
+def test_the_interval_of_a_ratio_holds_it():
     generator = np.random.default_rng(1)
     truths = [(picture, 30) for picture in range(40)]
     good, bad = (
-        curves.ranked(matches([(0.5, p, p, 30) for p in range(40) if generator.random() < share], truths, pictures=40))
+        curves.drawn(
+            curves.ranked(
+                matches([(0.5, p, p, 30) for p in range(40) if generator.random() < share], truths, pictures=40)
+            ),
+            rounds=300,
+        )[:, 0]
         for share in (0.9, 0.5)
     )
-    answer = curves.ratio(bad, good, curves.average_precision, rounds=300)
-    assert answer == curves.ratio(bad, good, curves.average_precision, rounds=300)
+    answer = curves.ratio(bad, good)
     assert 0.2 < answer["low"] < answer["ratio"] < answer["high"] < 1
+
+
+def test_rankings_of_the_same_pictures_are_drawn_alike():
+    kept = curves.drawn(curves.ranked(USUAL), (0.4, 1.0), rounds=20)
+    assert np.array_equal(kept, curves.drawn(curves.ranked(USUAL), (0.4, 1.0), rounds=20), equal_nan=True)
+    assert kept[0] == pytest.approx([1 / 3 + 2 / 9, 1 / 3, 2 / 3])
 
 
 def test_landmarks_are_compared_on_the_faces_that_both_found():
