@@ -105,8 +105,9 @@ class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {self._name: batch}
 
 
-def quantise(source: Path, target: Path, batches: Sequence[Floats], plan: Plan) -> None:
-    """Write `target`: the network `source` in INT8 (uint8 activations, int8 weights per channel).
+def quantise(source: Path, target: Path, batches: Sequence[Floats], plan: Plan, operations: Sequence[str] = ()) -> None:
+    """Write `target`: the network `source` in INT8 (uint8 activations, int8 weights per channel), all of it or
+    `operations` (ONNX names) only.
 
     Weights use 7 of the 8 bits: processors without VNNI add pairs of products in 16 bits, which would
     overflow, and the model would answer differently there.
@@ -121,6 +122,7 @@ def quantise(source: Path, target: Path, batches: Sequence[Floats], plan: Plan) 
             str(prepared),
             str(target),
             _Reader(network.graph.input[0].name, batches),
+            op_types_to_quantize=list(operations) or None,
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
@@ -141,7 +143,11 @@ def _ends(network: Any) -> list[str]:
 
 
 def choose(
-    source: Path, target: Path, batches: Sequence[Floats], judge: Callable[[Path], float]
+    source: Path,
+    target: Path,
+    batches: Sequence[Floats],
+    judge: Callable[[Path], float],
+    operations: Sequence[str] = (),
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Write `target` by the plan that `judge` scores best, and say which it is and what each scored.
 
@@ -152,7 +158,7 @@ def choose(
     draft = target.with_suffix(".draft.onnx")
 
     def attempt(plan: Plan) -> None:
-        quantise(source, draft, batches, plan)
+        quantise(source, draft, batches, plan, operations)
         score = judge(draft)
         if not tried or score > max(before for before, _ in tried):
             draft.replace(target)

@@ -1,0 +1,121 @@
+"""What is exported is what was trained, and the engine runs it."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.detectors.retinaface import RetinaFace
+from engine.errors import ConfigError, ModelError
+from engine.modelcard import load_model
+from engine.sessions import open_session
+from tests.trainer.detector.scenery import scenery
+from tests.trainer.detector.test_fit import SMALL
+from trainer.cli import run as command
+from trainer.detector import worth
+from trainer.detector.export import TrainedDetector, check_agreement, release_detector, write_onnx
+from trainer.detector.fit import DetectorFit
+from trainer.detector.pictures import open_pictures
+from trainer.detector.truth import from_pictures
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `pictures` and a `run` trained on them for a moment."""
+    folder = tmp_path_factory.mktemp("export")
+    pictures = scenery(folder / "pictures")
+    DetectorFit(replace(SMALL, epochs=1), pictures, folder / "run").run()
+    return folder
+
+
+def test_the_engine_finds_what_the_network_says(folder: Path, tmp_path: Path) -> None:
+    """A head that says face at one cell only, through the file and the engine's own decoding."""
+    trained = TrainedDetector.open(folder / "run")
+    for head in trained.net.heads:
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.constant_(head.bias, 0.0)
+        torch.nn.init.constant_(head.bias[8:10], -9.0)
+    with torch.no_grad():
+        trained.net.heads[1].bias[8] = 3.0  # the smaller prior of the middle level: 64 pixels
+    write_onnx(trained.net, tmp_path / "a.onnx")
+    release = partial(worth.measure, sets=[from_pictures(folder / "pictures")])
+    models, _ = release_detector(
+        folder / "run", open_pictures(folder / "pictures"), tmp_path / "b.onnx", lambda _model: 0.0, release
+    )
+    session = open_session(replace(models[0], path=tmp_path / "a.onnx"), "cpu")
+    faces = RetinaFace(session, models[0].card, 320, 0.6).detect([np.zeros((96, 96, 3), np.uint8)])[0]
+    assert faces
+    assert all(face.score == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-4) for face in faces)
+    whole = [face.box for face in faces if min(face.box) > 0 and max(face.box) < 96]
+    assert all(box[2] - box[0] == pytest.approx(64, abs=0.1) for box in whole)
+
+
+def test_the_command_writes_a_model_that_loads_with_what_it_is_worth(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tiny.onnx"
+    data = str(folder / "pictures")
+    assert command(["detector", "export", str(folder / "run"), "--data", data, "--out", str(out)]) == 0
+    card = load_model(out).card
+    assert (card.name, card.task, card.layout) == ("tiny", "face-detection", "retinaface")
+    assert card.data["sha256"] == open_pictures(folder / "pictures").sha256
+    assert card.data["scenes"] == 16
+    assert set(card.metrics["sets"]["pictures"]) == {"320", "640", "full"}
+    assert card.metrics["onnx_against_torch"] < 1e-3
+    assert "ms a frame of 640x360" in capsys.readouterr().out
+    assert json.loads((folder / "run/export.json").read_text())["tiny"]["sha256"] == card.sha256
+
+
+def test_int8_stands_beside_with_its_own_card(folder: Path, tmp_path: Path) -> None:
+    data = str(folder / "pictures")
+    out = tmp_path / "tiny.onnx"
+    arguments = ["detector", "export", str(folder / "run"), "--data", data, "--out", str(out), "--int8"]
+    assert command([*arguments, "--calibration", "8"]) == 0
+    small = load_model(tmp_path / "tiny-int8.onnx")
+    assert small.card.name == "tiny-int8"
+    assert small.path.stat().st_size < 0.7 * out.stat().st_size
+    assert small.card.metrics["quantisation"]["method"]
+    RetinaFace(open_session(small, "cpu"), small.card, 320, 0.6).detect([np.zeros((96, 96, 3), np.uint8)])
+
+
+def test_a_network_that_is_not_the_one_exported_is_refused(folder: Path, tmp_path: Path) -> None:
+    trained = TrainedDetector.open(folder / "run")
+    write_onnx(trained.net, tmp_path / "a.onnx")
+    with torch.no_grad():
+        trained.net.heads[0].bias += 0.1
+    models, _ = release_detector(
+        folder / "run",
+        open_pictures(folder / "pictures"),
+        tmp_path / "b.onnx",
+        lambda _model: 0.0,
+        lambda drafts: {draft.card.name: {} for draft in drafts},
+    )
+    session = open_session(replace(models[0], path=tmp_path / "a.onnx"), "cpu")
+    with pytest.raises(ModelError, match="ONNX and PyTorch differ"):
+        check_agreement(trained.net, session)
+
+
+@pytest.mark.parametrize(
+    ("run", "out", "said"),
+    [("nothing", "a.onnx", "holds no trained detector"), ("run", "a.bin", "must end in .onnx")],
+)
+def test_what_cannot_be_exported_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str, out: str, said: str
+) -> None:
+    arguments = ["detector", "export", str(folder / run), "--data", str(folder / "pictures")]
+    assert command([*arguments, "--out", str(tmp_path / out)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_run_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "best.pt").write_bytes(b"no tensors")
+    (tmp_path / "config.yaml").write_text((folder / "run/config.yaml").read_text())
+    with pytest.raises(ConfigError, match="cannot be read"):
+        TrainedDetector.open(tmp_path)

@@ -1,0 +1,74 @@
+"""`moodline-train detector export`: a run as ONNX, and INT8, with cards that say what the files are worth."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.errors import ConfigError
+from trainer.detector import worth
+from trainer.detector.export import DetectorOptions, release_detector
+from trainer.detector.pictures import open_pictures
+from trainer.detector.rivals import open_rival
+from trainer.detector.truth import from_pictures
+from trainer.detector.truthfiles import open_set
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("run", type=_FILE)
+@click.option("--data", type=_FILE, required=True, help="The folder written by `detector label`.")
+@click.option("--out", type=_FILE, required=True, help="The .onnx file to write, its card beside it.")
+@click.option("--int8", is_flag=True, help="Also OUT-int8.onnx: a quarter of the size.")
+@click.option("--test", type=_FILE, multiple=True, help="A labelled set to measure on; may be given again.")
+@click.option("--reference", metavar="NAME=MODEL", help="A detector to stand beside in the card.")
+@click.option("--calibration", type=click.IntRange(8), default=128, show_default=True,
+              help="Composed scenes the INT8 ranges are measured on.")  # fmt: skip
+def export(
+    run: Path, data: Path, out: Path, int8: bool, test: Sequence[Path], reference: str | None, calibration: int
+) -> None:
+    """Export the best weights of folder RUN, and measure every file written: on the validation pictures, or on
+    the sets given with --test.
+
+    \b
+    moodline-train detector export runs/retinaface --data runs/pictures --out retinaface.onnx
+    moodline-train detector export runs/retinaface --data runs/pictures --out retinaface.onnx \\
+        --int8 --test photos/ --reference theirs=other.onnx
+    """
+    if out.suffix != ".onnx":
+        raise ConfigError(f"--out {str(out)!r} must end in .onnx")
+    pictures, validation = open_pictures(data), from_pictures(data)
+    sets = [open_set(folder, "validation") for folder in test] or [validation]
+    rival = open_rival(reference) if reference else None
+    _, table = release_detector(
+        run,
+        pictures,
+        out,
+        partial(worth.judge, data=validation),
+        partial(worth.measure, sets=sets, reference=rival),
+        DetectorOptions(int8, calibration),
+    )
+    for name, facts in table.items():
+        path = out.with_name(f"{name}.onnx")
+        click.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {_time(facts)}")
+        for line in _lines(facts["sets"]):
+            click.echo(f"  {line}")
+
+
+def _time(facts: dict[str, Any]) -> str:
+    timed = facts["detect_640x360"]
+    ratio = "" if timed["ratio"] is None else f" ({timed['ratio']:.2f} of the reference's)"
+    return f"{timed['milliseconds']:.1f} ms a frame of 640x360{ratio}"
+
+
+def _lines(sets: dict[str, dict[str, Any]]) -> list[str]:
+    lines = []
+    for name, sizes in sets.items():
+        for size, said in sizes.items():
+            beside = said.get("reference")
+            theirs = f" ({beside['name']} {beside['ap']:.4f})" if beside else ""
+            lines.append(f"{name} at {size}: AP {said['ap']:.4f}{theirs}")
+    return lines
