@@ -23,6 +23,8 @@ from trainer.detector.pictures import Face, PictureSet, Split
 Random = np.random.Generator
 _MOST_ENLARGED = 2.5
 _TRIES = 8
+_WITHIN = 0.85
+"""The part of a single face that is kept from the scene's edge; cameras cut faces off as well."""
 
 
 @settings
@@ -39,7 +41,7 @@ class SceneConfig:
     zoom: NonNegative = 0.05
     nobody: NonNegative = 0.05
     smallest: Positive = 8
-    largest: Positive = 280
+    largest: Positive = 310
     turn: NonNegative = 12
     still_share: Unit = 0.65
     tint_share: Unit = 0.6
@@ -133,7 +135,7 @@ class Composer:
         face = picture.faces[random.integers(len(picture.faces))]
         side = self._side(random)
         scale = min(side / _side_of(face), _MOST_ENLARGED)
-        half = min(scale * _side_of(face) / 2, self.size / 2 - 1)
+        half = min(_WITHIN * scale * _side_of(face) / 2, self.size / 2 - 1)
         target = tuple(random.uniform(half, self.size - half, 2))
         matrix = self._turned(_centre(face), target, scale, random)
         scene.put(self._image(number, random), picture, matrix, scene.whole, self.config.smallest)
