@@ -1,5 +1,6 @@
 """A trained detector as ONNX files the engine loads: float32 and, where it pays, INT8; each with its card."""
 
+import copy
 import json
 import tempfile
 import warnings
@@ -17,6 +18,7 @@ from engine import pixels
 from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.items import Floats
 from engine.modelcard import Model, ModelCard, sha256_of
+from engine.pixels import InputSpec
 from engine.sessions import OnnxSession, open_session
 from trainer import checkpoints, quantize, runs
 from trainer.card import LICENCE, publish
@@ -45,7 +47,7 @@ class DetectorOptions:
 class TrainedDetector:
     """A run's best weights, in evaluation mode, on the CPU."""
 
-    net: nn.Module
+    net: RetinaFaceNet
     config: DetectorConfig
 
     @classmethod
@@ -56,18 +58,33 @@ class TrainedDetector:
         config = load_config(run / "config.yaml")
         net = RetinaFaceNet(config.backbone, config.pyramid)
         load_weights(net, checkpoints.read(run / "best.pt"), str(run))
-        return cls(net.eval(), config)
+        net.eval()
+        return cls(net, config)
 
 
-def write_onnx(net: nn.Module, path: Path) -> None:
-    """`net` as ONNX: input `input` float32 `(batch, 3, height, width)`, outputs `loc` `(batch, P, 4)`, `conf`
-    `(batch, P, 2)` as probabilities of background and face, `landms` `(batch, P, 10)`."""
+def served(net: RetinaFaceNet, config: DetectorConfig) -> nn.Module:
+    """`net` as the engine runs it, for inputs of `served_input`: dividing by the deviation is left to the first
+    convolution's weights, which saves a pass over every picture."""
+    folded = copy.deepcopy(net)
+    std = torch.tensor(config.input.std).view(1, 3, 1, 1)
+    with torch.no_grad():
+        folded.first_convolution.weight /= std
+    return Served(folded).eval()
+
+
+def served_input(config: DetectorConfig) -> InputSpec:
+    return replace(config.input, std=(1.0, 1.0, 1.0))
+
+
+def write_onnx(network: nn.Module, path: Path) -> None:
+    """A `served` network as ONNX: input `input` float32 `(batch, 3, height, width)`, outputs `loc` `(batch, P, 4)`,
+    `conf` `(batch, P, 2)` as probabilities of background and face, `landms` `(batch, P, 10)`."""
     axes = {"input": {0: "batch", 2: "height", 3: "width"}, **{name: {0: "batch", 1: "priors"} for name in OUTPUTS}}
     with warnings.catch_warnings():
         # The exporter without further dependencies announces its retirement.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Served(net).eval().to(memory_format=torch.contiguous_format),
+            network.to(memory_format=torch.contiguous_format),
             (torch.zeros(1, 3, 320, 320),),
             str(path),
             dynamo=False,
@@ -79,19 +96,19 @@ def write_onnx(net: nn.Module, path: Path) -> None:
     onnx.checker.check_model(onnx.load(str(path)))
 
 
-def check_agreement(net: nn.Module, session: OnnxSession, seed: int = _SEED) -> float:
-    """The largest difference of any output between PyTorch and ONNX, on noise of several sizes.
+def check_agreement(net: RetinaFaceNet, config: DetectorConfig, session: OnnxSession, seed: int = _SEED) -> float:
+    """The largest difference of any output between the trained network and ONNX, on noise of several sizes.
 
     Raises:
         ModelError: it is more than 0.001, or not a number.
     """
-    served, random = Served(net).eval(), np.random.default_rng(seed)
+    trained, random = Served(net).eval(), np.random.default_rng(seed)
     differences = []
     for height, width in _SIZES:
-        batch = random.uniform(-2, 2, (1, 3, height, width)).astype(np.float32)
+        noise = random.integers(0, 256, (height, width, 3), np.uint8)
         with torch.no_grad():
-            expected = served(torch.from_numpy(batch))
-        found = session.run(batch)
+            expected = trained(torch.from_numpy(pixels.to_tensor([noise], config.input)))
+        found = session.run(pixels.to_tensor([noise], served_input(config)))
         differences += [float(np.abs(want.numpy() - got).max()) for want, got in zip(expected, found, strict=True)]
     worst = float(np.max(differences))
     if not worst <= TOLERANCE:
@@ -103,7 +120,7 @@ def calibration_batches(pictures: PictureSet, config: DetectorConfig, count: int
     """`count` composed training scenes as input batches, for the ranges of INT8."""
     composer = Composer(pictures, "train", config.size, config.scenes)
     scenes = [composer.compose(np.random.default_rng([_SEED, number])).image for number in range(count)]
-    return [pixels.to_tensor(scenes[start : start + 8], config.input) for start in range(0, count, 8)]
+    return [pixels.to_tensor(scenes[start : start + 8], served_input(config)) for start in range(0, count, 8)]
 
 
 Judge = Callable[[Model], float]
@@ -159,9 +176,9 @@ def _drafts(
     options: DetectorOptions,
     data: Mapping[str, Any],
 ) -> tuple[list[Model], dict[str, Any]]:
-    write_onnx(trained.net, path)
+    write_onnx(served(trained.net, trained.config), path)
     plain = Model(path, card(trained.config, path, data))
-    worst = check_agreement(trained.net, open_session(plain, "cpu"))
+    worst = check_agreement(trained.net, trained.config, open_session(plain, "cpu"))
     table: dict[str, Any] = {plain.card.name: {"onnx_against_torch": float(f"{worst:.2g}")}}
     if not options.int8:
         return [plain], table
@@ -189,7 +206,7 @@ def card(config: DetectorConfig, path: Path, data: Mapping[str, Any]) -> ModelCa
         version=config.version,
         task="face-detection",
         sha256=sha256_of(path),
-        input=config.input,
+        input=served_input(config),
         layout="retinaface",
         licence=LICENCE,
         data=dict(data),
@@ -203,14 +220,15 @@ def _measured(draft: Model, metrics: Mapping[str, Any]) -> Model:
 
 def provenance(run: Path, trained: TrainedDetector) -> dict[str, Any]:
     """What a card says of the data, from what the run folder recorded."""
-    facts = runs.read_manifest(run)
-    data = facts.get("data") or {}
+    data = runs.read_manifest(run).get("data") or {}
+    train = (data.get("splits") or {}).get("train", {})
+    sources = [Path(str(each.get("source", ""))).name for each in data.get("sources") or []]
     return {
-        "sources": data.get("sources"),
+        "sources": sources,
         "teachers": data.get("teachers"),
         "sha256": data.get("sha256"),
-        "pictures": (data.get("splits") or {}).get("train", {}).get("pictures"),
-        "faces": (data.get("splits") or {}).get("train", {}).get("faces"),
+        "pictures": train.get("pictures"),
+        "faces": train.get("faces"),
         "recipe": trained.config.name,
         "backbone": trained.config.backbone,
         "scenes": trained.config.scenes_per_epoch * len(runs.history(run)),

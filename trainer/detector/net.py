@@ -113,6 +113,12 @@ class RetinaFaceNet(nn.Module):  # type: ignore[misc]
         self.heads = nn.ModuleList(nn.Conv2d(pyramid, PRIORS_PER_CELL * sum(_PER_PRIOR), 1) for _ in widths)
         self._begin_rare()
 
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        first = self.stem[0][0]
+        assert isinstance(first, nn.Conv2d)
+        return first
+
     def _begin_rare(self) -> None:
         """At first every prior is taken for background, about as often as it is (Lin et al. 2017, focal loss)."""
         first = PRIORS_PER_CELL * _PER_PRIOR[0]

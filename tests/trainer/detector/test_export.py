@@ -17,7 +17,7 @@ from tests.trainer.detector.scenery import scenery
 from tests.trainer.detector.test_fit import SMALL
 from trainer.cli import run as command
 from trainer.detector import worth
-from trainer.detector.export import TrainedDetector, check_agreement, release_detector, write_onnx
+from trainer.detector.export import TrainedDetector, check_agreement, release_detector, served, write_onnx
 from trainer.detector.fit import DetectorFit
 from trainer.detector.pictures import open_pictures
 from trainer.detector.truth import from_pictures
@@ -41,7 +41,7 @@ def test_the_engine_finds_what_the_network_says(folder: Path, tmp_path: Path) ->
         torch.nn.init.constant_(head.bias[8:10], -9.0)
     with torch.no_grad():
         trained.net.heads[1].bias[8] = 3.0  # the smaller prior of the middle level: 64 pixels
-    write_onnx(trained.net, tmp_path / "a.onnx")
+    write_onnx(served(trained.net, trained.config), tmp_path / "a.onnx")
     release = partial(worth.measure, sets=[from_pictures(folder / "pictures")])
     models, _ = release_detector(
         folder / "run", open_pictures(folder / "pictures"), tmp_path / "b.onnx", lambda _model: 0.0, release
@@ -84,7 +84,7 @@ def test_int8_stands_beside_with_its_own_card(folder: Path, tmp_path: Path) -> N
 
 def test_a_network_that_is_not_the_one_exported_is_refused(folder: Path, tmp_path: Path) -> None:
     trained = TrainedDetector.open(folder / "run")
-    write_onnx(trained.net, tmp_path / "a.onnx")
+    write_onnx(served(trained.net, trained.config), tmp_path / "a.onnx")
     with torch.no_grad():
         trained.net.heads[0].bias += 0.1
     models, _ = release_detector(
@@ -96,7 +96,7 @@ def test_a_network_that_is_not_the_one_exported_is_refused(folder: Path, tmp_pat
     )
     session = open_session(replace(models[0], path=tmp_path / "a.onnx"), "cpu")
     with pytest.raises(ModelError, match="ONNX and PyTorch differ"):
-        check_agreement(trained.net, session)
+        check_agreement(trained.net, trained.config, session)
 
 
 @pytest.mark.parametrize(
