@@ -1,6 +1,7 @@
 """From a PyTorch network to an ONNX file that is proven to say the same."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,12 @@ class Mirrored(nn.Module):  # type: ignore[misc]
         return both.reshape(2, -1, both.shape[1]).mean(0)
 
 
-def write_onnx(net: nn.Module, spec: InputSpec, path: Path) -> None:
-    """`net` as ONNX with input `input` float32 `(batch, C, H, W)` and output `logits` `(batch, classes)`."""
-    example = torch.zeros(2, spec.channels, spec.height or 48, spec.width or 48)
+Axes = Mapping[str, Mapping[int, str]]
+"""Which axes of which input or output may have any size, and what they are called."""
+
+
+def save_onnx(net: nn.Module, example: Tensor, outputs: Sequence[str], axes: Axes, path: Path) -> None:
+    """`net` as ONNX with one input `input`, like `example` but for `axes`, and named `outputs`."""
     with warnings.catch_warnings():
         # The exporter without further dependencies announces its retirement.
         warnings.simplefilter("ignore")
@@ -44,10 +48,16 @@ def write_onnx(net: nn.Module, spec: InputSpec, path: Path) -> None:
             dynamo=False,
             opset_version=OPSET,
             input_names=["input"],
-            output_names=["logits"],
-            dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}},
+            output_names=list(outputs),
+            dynamic_axes={name: dict(sizes) for name, sizes in axes.items()},
         )
     onnx.checker.check_model(onnx.load(str(path)))
+
+
+def write_onnx(net: nn.Module, spec: InputSpec, path: Path) -> None:
+    """`net` as ONNX with input `input` float32 `(batch, C, H, W)` and output `logits` `(batch, classes)`."""
+    example = torch.zeros(2, spec.channels, spec.height or 48, spec.width or 48)
+    save_onnx(net, example, ["logits"], {"input": {0: "batch"}, "logits": {0: "batch"}}, path)
 
 
 def disagreement(net: nn.Module, predict: Predict, batch: Floats) -> float:

@@ -4,9 +4,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
-from engine.fields import Count, Name, Positive, Unit, settings
+from engine.fields import Count, Field, Name, Positive, Unit, settings
 from engine.pixels import InputSpec
 from trainer.detector.loss import LossConfig
 from trainer.detector.net import Backbone

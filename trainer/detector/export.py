@@ -3,14 +3,12 @@
 import copy
 import json
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
@@ -27,8 +25,8 @@ from trainer.detector.fit import load_weights
 from trainer.detector.net import RetinaFaceNet, Served
 from trainer.detector.pictures import PictureSet
 from trainer.detector.scenes import Composer
+from trainer.export import save_onnx
 
-OPSET = 17
 TOLERANCE = 1e-3
 OUTPUTS = ("loc", "conf", "landms")
 _SIZES = ((360, 640), (320, 320), (184, 328))
@@ -80,20 +78,7 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     """A `served` network as ONNX: input `input` float32 `(batch, 3, height, width)`, outputs `loc` `(batch, P, 4)`,
     `conf` `(batch, P, 2)` as probabilities of background and face, `landms` `(batch, P, 10)`."""
     axes = {"input": {0: "batch", 2: "height", 3: "width"}, **{name: {0: "batch", 1: "priors"} for name in OUTPUTS}}
-    with warnings.catch_warnings():
-        # The exporter without further dependencies announces its retirement.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.to(memory_format=torch.contiguous_format),
-            (torch.zeros(1, 3, 320, 320),),
-            str(path),
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=list(OUTPUTS),
-            dynamic_axes=axes,
-        )
-    onnx.checker.check_model(onnx.load(str(path)))
+    save_onnx(network, torch.zeros(1, 3, 320, 320), OUTPUTS, axes, path)
 
 
 def check_agreement(net: RetinaFaceNet, config: DetectorConfig, session: OnnxSession, seed: int = _SEED) -> float:
