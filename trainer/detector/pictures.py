@@ -26,6 +26,7 @@ __all__ = ["SPLITS", "Face", "Picture", "PictureSet", "PictureWriter", "Split", 
 
 FORMAT = 1
 PIXELS, PICTURES, MANIFEST = "pixels.npy", "pictures.jsonl", "manifest.json"
+_WORK = ".part-"
 _HEADER = 128
 """Bytes numpy writes before a 1-D array, however long."""
 
@@ -88,7 +89,8 @@ def check_out(folder: Path, force: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out: {str(folder)!r} is a file; name a folder")
-    filled = folder.is_dir() and any(folder.iterdir())
+    # What a killed writer left is not in the way.
+    filled = folder.is_dir() and any(not path.name.startswith(_WORK) for path in folder.iterdir())
     if filled and not force:
         raise ConfigError(f"--out: {str(folder)!r} exists and is not empty; name another folder or add --force")
     if filled and not (folder / PICTURES).is_file():
@@ -106,7 +108,7 @@ class PictureWriter:
         self.facts = dict(facts or {})
         self.pictures: list[Picture] = []
         self._folder = folder
-        self._work = folder / f".part-{os.getpid()}"
+        self._work = folder / f"{_WORK}{os.getpid()}"
         self._made: list[Path] = []
         self._pixels: IO[bytes] | None = None
 

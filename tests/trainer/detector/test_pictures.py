@@ -103,6 +103,11 @@ def test_only_labelled_pictures_are_replaced_and_only_by_force(tmp_path):
     check_out(written(tmp_path / "set"), force=True)
 
 
+def test_what_a_killed_writer_left_is_not_in_the_way(tmp_path):
+    (tmp_path / "set" / ".part-1").mkdir(parents=True)
+    check_out(tmp_path / "set", force=False)
+
+
 def cut(folder: Path) -> None:
     data = (folder / "pixels.npy").read_bytes()
     (folder / "pixels.npy").write_bytes(data[:-4])
