@@ -15,20 +15,24 @@ _OF_BEST = 0.85
 _LEAST = 0.1
 _COVERED = 0.5
 NOBODY, UNSURE = -1, -2
+CLEAR = 32
+"""The side of a face, in pixels, from which its landmarks count in full."""
+_LEAST_CLEAR = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
     """What all P priors of a picture should say. `positive` and `counted` are bool `(P,)`: answers for a face,
     takes part in the score's loss at all. `score` float32 `(P,)`, 0 for background; `boxes` `(P, 4)` and
-    `landmarks` `(P, 10)` are offsets, zeros where there is none; `has_landmarks` bool `(P,)`."""
+    `landmarks` `(P, 10)` are offsets, zeros where there is none; `clarity` float32 `(P,)` is how much the
+    landmarks count: 0 where nobody knows them, little where the face is too small to show them."""
 
     positive: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     score: Floats
     boxes: Floats
     landmarks: Floats
-    has_landmarks: NDArray[np.bool_]
+    clarity: Floats
 
 
 def corners(prior: Floats) -> Floats:
@@ -107,10 +111,11 @@ def targets(
     score = np.zeros(len(prior), np.float32)
     box = np.zeros((len(prior), 4), np.float32)
     points = np.zeros((len(prior), 10), np.float32)
-    known = np.zeros(len(prior), bool)
+    clarity = np.zeros(len(prior), np.float32)
     if len(faces):
         score[positive] = scores[faces]
         box[positive] = encode_boxes(boxes[faces], own)
         points[positive] = encode_landmarks(landmarks[faces], own)
-        known[positive] = has_landmarks[faces]
-    return Targets(positive, owner != UNSURE, score, box, points, known)
+        shown = np.clip(np.sqrt(areas(boxes[faces])) / CLEAR, _LEAST_CLEAR, 1)
+        clarity[positive] = np.where(has_landmarks[faces], shown, 0)
+    return Targets(positive, owner != UNSURE, score, box, points, clarity)

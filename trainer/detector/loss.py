@@ -20,8 +20,8 @@ class LossConfig:
 
     negatives: Count = 7
     boxes: NonNegative = 2.0
-    landmarks: NonNegative = 1.0
-    bend: Positive = 0.3
+    landmarks: NonNegative = 3.0
+    bend: Positive = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Wanted:
     score: Tensor
     boxes: Tensor
     landmarks: Tensor
-    has_landmarks: Tensor
+    clarity: Tensor
 
     def to(self, device: torch.device) -> "Wanted":
         return Wanted(*(getattr(self, item.name).to(device) for item in fields(self)))
@@ -46,10 +46,11 @@ def multibox(outputs: Outputs, wanted: Wanted, config: LossConfig) -> tuple[Tens
     score = _score_loss(logits, wanted, config.negatives) / count
     held = wanted.positive
     box = functional.smooth_l1_loss(boxes[held], wanted.boxes[held], reduction="sum", beta=config.bend)
-    known = wanted.has_landmarks
-    point = functional.smooth_l1_loss(landmarks[known], wanted.landmarks[known], reduction="sum", beta=config.bend)
+    known = wanted.clarity > 0
+    points = functional.smooth_l1_loss(landmarks[known], wanted.landmarks[known], reduction="none", beta=config.bend)
+    point = (points.mean(1) * wanted.clarity[known]).sum() / wanted.clarity.sum().clamp(min=1)
     # Mean over coordinates, so that the four of a box and the ten of its landmarks weigh alike.
-    return score, config.boxes * box / (4 * count), config.landmarks * point / (10 * known.sum().clamp(min=1))
+    return score, config.boxes * box / (4 * count), config.landmarks * point
 
 
 def _score_loss(logits: Tensor, wanted: Wanted, negatives: int) -> Tensor:

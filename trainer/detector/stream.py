@@ -44,7 +44,7 @@ class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
             wanted.score,
             wanted.boxes,
             wanted.landmarks,
-            wanted.has_landmarks,
+            wanted.clarity,
         )
         return torch.from_numpy(np.ascontiguousarray(scene.image)), *(torch.from_numpy(part) for part in parts)
 

@@ -72,5 +72,5 @@ def test_landmarks_that_nobody_knows_are_not_asked_for() -> None:
     known = np.array([True, False])
     wanted = targets(faces, np.zeros((2, 5, 2), np.float32), known, np.ones(2, np.float32), NONE, prior)
     owner = assign(faces, NONE, prior)
-    assert wanted.has_landmarks[owner == 0].all()
-    assert not wanted.has_landmarks[owner == 1].any()
+    assert (wanted.clarity[owner == 0] == 20 / 32).all()
+    assert not wanted.clarity[owner == 1].any()

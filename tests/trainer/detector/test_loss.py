@@ -12,7 +12,7 @@ def wanted(positive: list[int], uncounted: tuple[int, ...] = (), pictures: int =
     held[0, positive] = True
     counted = torch.ones(pictures, P, dtype=torch.bool)
     counted[0, list(uncounted)] = False
-    return Wanted(held, counted, held.float(), torch.zeros(pictures, P, 4), torch.zeros(pictures, P, 10), held)
+    return Wanted(held, counted, held.float(), torch.zeros(pictures, P, 4), torch.zeros(pictures, P, 10), held.float())
 
 
 def outputs(pictures: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -67,3 +67,12 @@ def test_boxes_and_landmarks_of_the_background_do_not_count() -> None:
     _, box, point = multibox((boxes, logits, landmarks), wanted([3]), LossConfig(boxes=2, landmarks=1, bend=1.0))
     assert box.item() == 1.0  # weight 2 times half a square, the mean of four
     assert point.item() == 0.5
+
+
+def test_landmarks_of_a_face_too_small_to_show_them_count_less() -> None:
+    boxes, logits, landmarks = outputs()
+    landmarks[0, 3] = 1.0
+    both = wanted([3, 5])
+    both.clarity[0, 3] = 0.25
+    _, _, point = multibox((boxes, logits, landmarks), both, LossConfig(landmarks=1, bend=1.0))
+    assert abs(point.item() - 0.5 * 0.25 / 1.25) < 1e-6
