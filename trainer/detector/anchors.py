@@ -83,7 +83,7 @@ def assign(boxes: Floats, ignored: Floats, prior: Floats) -> NDArray[np.intp]:
 def _inside(points: Floats, boxes: Floats) -> NDArray[np.bool_]:
     """Which points `(P, 2)` lie in any of the boxes."""
     low, high = points[:, None] >= boxes[None, :, :2], points[:, None] <= boxes[None, :, 2:]
-    inside: NDArray[np.bool_] = (low & high).all(axis=2).any(axis=1)
+    inside: NDArray[np.bool_] = np.any(np.all(low & high, axis=2), axis=1)
     return inside
 
 

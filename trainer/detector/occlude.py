@@ -63,7 +63,8 @@ def _patch(face: Face, random: Random) -> Floats:
     turn = random.uniform(0, np.pi)
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return (centre + square @ rotation.T).astype(np.float32)
+    turned: Floats = (centre + square @ rotation.T).astype(np.float32)
+    return turned
 
 
 def _eye_distance(face: Face) -> float:

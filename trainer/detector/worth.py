@@ -65,7 +65,7 @@ def _facts(
 def _beside(result: contest.Result, results: Sequence[contest.Result], name: str) -> dict[str, Any]:
     ((_, other),) = [pair for pair in contest.pairs_with(results, [name]) if pair[0] is result]
     row = contest.row(other)
-    ratios = contest.against(result, other, rounds=50)
+    ratios = contest.Comparison(rounds=50).against(result, other)
     return {
         "name": name,
         "ap": row["ap"],
