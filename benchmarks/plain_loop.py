@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-MEAN = np.array([104, 117, 123], np.float32)
+from engine.pixels import InputSpec
 
 
 def open_network(path: Path, threads: int) -> ort.InferenceSession:
@@ -32,8 +32,11 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, max_iou: float = 0.4) -> lis
     ))  # fmt: skip
 
 
-def run(clip: Path, detector: Path, classifier: Path, threads: int, min_score: float = 0.6) -> tuple[int, int]:
-    """Returns frames and faces seen."""
+def run(
+    clip: Path, detector: Path, spec: InputSpec, classifier: Path, threads: int, min_score: float = 0.6
+) -> tuple[int, int]:
+    """Returns frames and faces seen. `spec` is that of the detector's card: means and deviations are its own."""
+    mean, deviation = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
     find, label = open_network(detector, threads), open_network(classifier, threads)
     outputs = {output.shape[-1]: place for place, output in enumerate(find.get_outputs())}
     priors = make_priors(360, 640)
@@ -45,7 +48,7 @@ def run(clip: Path, detector: Path, classifier: Path, threads: int, min_score: f
             return frames, faces
         frames += 1
         small = cv2.resize(image, (640, 360))
-        blob = (small.astype(np.float32) - MEAN).transpose(2, 0, 1)[None]
+        blob = ((small.astype(np.float32) - mean) / deviation).transpose(2, 0, 1)[None]
         result = find.run(None, {find.get_inputs()[0].name: np.ascontiguousarray(blob)})
         scores = result[outputs[2]][0, :, 1]
         offsets = result[outputs[4]][0]

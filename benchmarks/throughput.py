@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import plain_loop
 from benchmarks.footage import write_clip
 from engine import ids
-from engine.modelcard import find_model
+from engine.modelcard import Model, find_model
 from engine.stages.detect import DetectConfig
 from pipelines.config import PipelineConfig, StagesConfig
 from pipelines.service import Service
@@ -42,9 +42,9 @@ def engine_fps(clip: Path, copies: int, detector: str, folder: Path) -> tuple[fl
     return frames / seconds, sum(status.chips.values())
 
 
-def plain_fps(clip: Path, detector: Path, classifier: Path, threads: int) -> tuple[float, int]:
+def plain_fps(clip: Path, detector: Model, classifier: Path, threads: int) -> tuple[float, int]:
     started = time.perf_counter()
-    frames, faces = plain_loop.run(clip, detector, classifier, threads)
+    frames, faces = plain_loop.run(clip, detector.path, detector.card.input, classifier, threads)
     return frames / (time.perf_counter() - started), faces
 
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    detector, classifier = find_model(args.detector).path, find_model("emotion-fer").path
+    detector, classifier = find_model(args.detector), find_model("emotion-fer").path
     print(f"{len(os.sched_getaffinity(0))} cores, detector {args.detector}, load {os.getloadavg()[0]:.1f}")
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as name:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 @click.option("--events", "events_path", type=click.Path(path_type=Path), help="Write the events as JSON lines.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path),
               help="Take stages and models from this YAML; its sources are not used.")  # fmt: skip
-@click.option("--detector", metavar="MODEL", help="Face detector, for example haar or retinaface-mnet025.")
+@click.option("--detector", metavar="MODEL", help="Face detector instead of the configuration's, for example haar.")
 @click.option("--every", "every_s", type=click.FloatRange(0, 60), metavar="SECONDS",
               help="Detect this often; 0 is every frame.")  # fmt: skip
 @click.option("--speed", type=click.Choice(["max", "1x"]), default="max", show_default=True,
@@ -54,7 +54,7 @@ def analyze(
     Examples:
       moodline analyze party.mp4
       moodline analyze party.mp4 -o seen.mp4 --events party.jsonl
-      moodline analyze party.mp4 --detector retinaface-mnet025 --every 0
+      moodline analyze party.mp4 --detector retinaface-resnet50 --every 0
     """
     logs.quiet()
     run_id = check_run_id(run_id) or ids.new_ulid()

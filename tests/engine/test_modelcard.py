@@ -151,5 +151,5 @@ def test_an_unknown_name_like_no_other_gets_all(folders: tuple[Path, Path]):
 def test_a_missing_detector_is_not_told_to_be_an_emotion_model():
     with pytest.raises(ModelError) as caught:
         find_model("retina", "face-detection", ["haar"])
-    assert "there is haar " in str(caught.value)
+    assert "there is haar" in str(caught.value)
     assert "emotion-fer" not in str(caught.value)

@@ -17,10 +17,19 @@ class Face:
     landmarks: list[tuple[float, float]]
 
 
-def detect(session: Session, image: Image, min_score: float = 0.02, max_iou: float = 0.4) -> list[Face]:
-    """The faces of one picture at its own size, best first, in its pixels; nothing is clipped."""
+def detect(
+    session: Session,
+    image: Image,
+    min_score: float = 0.02,
+    max_iou: float = 0.4,
+    deviation: tuple[float, ...] = (1.0, 1.0, 1.0),
+) -> list[Face]:
+    """The faces of one picture at its own size, best first, in its pixels; nothing is clipped.
+
+    `deviation` divides the channels after their means are taken off; the public networks want ones."""
     height, width = image.shape[:2]
-    tensor = (image.astype(np.float32) - np.array((104, 117, 123), np.float32)).transpose(2, 0, 1)[None]
+    centred = image.astype(np.float32) - np.array((104, 117, 123), np.float32)
+    tensor = (centred / np.array(deviation, np.float32)).transpose(2, 0, 1)[None]
     heads = {output.shape[-1]: output[0] for output in session.run(np.ascontiguousarray(tensor))}
     faces = [
         _decode(prior, heads[4][row], float(heads[2][row, 1]), heads[10][row], width, height)

@@ -1,23 +1,15 @@
-"""A real photo with a face, public domain (NASA), from scikit-image; and a detector that sees what it is told."""
+"""A real photo with a face, and a detector that sees what it is told."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import cv2
 import numpy as np
 
 from engine.align import TEMPLATE
 from engine.items import Detection, Image
+from tests.support.photos import astronaut
 
-
-def astronaut() -> Image:
-    """uint8 BGR `(512, 512, 3)`; one face, which Haar finds near (174, 66, 272, 164)."""
-    package = importlib.util.find_spec("skimage")
-    image = cv2.imread(str(Path(package.origin).parent / "data" / "astronaut.png"))
-    assert image is not None
-    return image
+__all__ = ["Told", "astronaut", "face_at"]
 
 
 @dataclass

@@ -20,14 +20,14 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_haar_needs_no_model_file():
-    detector, snapshot = build_detector(DetectConfig())
+    detector, snapshot = build_detector(DetectConfig(model="haar"))
     assert isinstance(detector, Haar)
     assert (snapshot.stage, snapshot.name, snapshot.device, len(snapshot.sha256)) == ("detect", "haar", "cpu", 64)
 
 
 def test_haar_on_a_gpu_is_refused():
     with pytest.raises(DeviceError, match="asked for cuda, but 'haar' runs on the CPU only"):
-        build_detector(DetectConfig(device="cuda"))
+        build_detector(DetectConfig(model="haar", device="cuda"))
 
 
 def test_a_model_is_found_by_name_and_its_layout_picks_the_decoder(folder):

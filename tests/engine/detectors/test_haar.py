@@ -2,7 +2,6 @@
 
 import threading
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,16 +9,15 @@ from hypothesis import strategies as st
 
 from engine.detectors.haar import Haar, score_of
 from engine.items import Image
-from tests.support import networks
+from tests.support.photos import group
 
 
 @pytest.fixture(scope="module")
 def friends() -> Image:
     """Six people who look into the camera."""
-    return cv2.imread(str(networks.assets() / "detection_eval" / "cmu_mit_frontal" / "ew-friends.jpg"))
+    return group()
 
 
-@pytest.mark.assets
 def test_it_finds_most_frontal_faces_as_squares_best_first(friends: Image):
     faces = Haar().detect([friends])[0]
     assert len(faces) >= 4
@@ -32,7 +30,6 @@ def test_it_finds_most_frontal_faces_as_squares_best_first(friends: Image):
         assert face.landmarks is None
 
 
-@pytest.mark.assets
 def test_boxes_come_back_in_source_pixels(friends: Image):
     small = friends[:, :640] if friends.shape[1] > 640 else friends
     double = small.repeat(2, axis=0).repeat(2, axis=1)
@@ -41,7 +38,6 @@ def test_boxes_come_back_in_source_pixels(friends: Image):
     assert [np.array(face.box) * 2 for face in once] == [pytest.approx(face.box, abs=1e-6) for face in twice]
 
 
-@pytest.mark.assets
 def test_threads_share_a_detector(friends: Image):
     detector = Haar()
     alone = [face.box for face in detector.detect([friends])[0]]
