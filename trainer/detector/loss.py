@@ -4,6 +4,7 @@ Liu et al. 2016 (SSD, arXiv 1512.02325); landmarks as Deng et al. 2020 (RetinaFa
 """
 
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,12 +17,14 @@ from trainer.detector.net import Outputs
 @settings
 class LossConfig:
     """`negatives` of background priors, the worst of the batch, count for each that answers for a face. `bend`
-    is where the loss on offsets turns from square to straight."""
+    is where the loss on offsets turns from square to straight; `alike` says whether all priors or all pictures
+    with faces weigh alike in it."""
 
     negatives: Count = 7
     boxes: NonNegative = 2.0
     landmarks: NonNegative = 3.0
     bend: Positive = 0.1
+    alike: Literal["priors", "pictures"] = "pictures"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,17 +43,27 @@ class Wanted:
 
 
 def multibox(outputs: Outputs, wanted: Wanted, config: LossConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """The weighted losses of scores, boxes and landmarks, each a scalar, per prior that answers for a face."""
+    """The weighted losses of scores, boxes and landmarks, each a scalar.
+
+    Scores are summed over priors, per prior that answers for a face. Offsets are means over coordinates and priors,
+    and with `alike: pictures` over pictures: a mosaic has fifty times the priors of one large face, which is
+    hardly learnt beside it.
+    """
     boxes, logits, landmarks = outputs
-    count = wanted.positive.sum().clamp(min=1)
-    score = _score_loss(logits, wanted, config.negatives) / count
     held = wanted.positive
-    box = functional.smooth_l1_loss(boxes[held], wanted.boxes[held], reduction="sum", beta=config.bend)
-    known = wanted.clarity > 0
-    points = functional.smooth_l1_loss(landmarks[known], wanted.landmarks[known], reduction="none", beta=config.bend)
-    point = (points.mean(1) * wanted.clarity[known]).sum() / wanted.clarity.sum().clamp(min=1)
-    # Mean over coordinates, so that the four of a box and the ten of its landmarks weigh alike.
-    return score, config.boxes * box / (4 * count), config.landmarks * point
+    score = _score_loss(logits, wanted, config.negatives) / held.sum().clamp(min=1)
+    share = held / held.sum(1, keepdim=True).clamp(min=1) if config.alike == "pictures" else held.float()
+    box = _offset_loss(boxes, wanted.boxes, share, config.bend)
+    point = _offset_loss(landmarks, wanted.landmarks, share * wanted.clarity, config.bend)
+    return score, config.boxes * box, config.landmarks * point
+
+
+def _offset_loss(found: Tensor, wanted: Tensor, weight: Tensor, bend: float) -> Tensor:
+    """Smooth L1, the mean over coordinates, the weighted mean over priors; 0 where no prior has a weight."""
+    held = weight > 0
+    losses = functional.smooth_l1_loss(found[held], wanted[held], reduction="none", beta=bend).mean(1)
+    loss: Tensor = (losses * weight[held]).sum() / weight.sum().clamp(min=1e-6)
+    return loss
 
 
 def _score_loss(logits: Tensor, wanted: Wanted, negatives: int) -> Tensor:

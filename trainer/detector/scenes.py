@@ -21,7 +21,6 @@ from trainer.detector.occlude import OccludeConfig, occlude
 from trainer.detector.pictures import Face, PictureSet, Split
 
 Random = np.random.Generator
-_MOST_ENLARGED = 2.5
 _TRIES = 8
 _WITHIN = 0.85
 """The part of a single face that is kept from the scene's edge; cameras cut faces off as well."""
@@ -30,7 +29,8 @@ _WITHIN = 0.85
 @settings
 class SceneConfig:
     """What scenes are made of. The shares need not add up to 1. Faces have a side (the root of their area) of
-    `smallest` to `largest` pixels, evenly over the logarithm; smaller ones are ignored regions. `turn` is the
+    `smallest` to `largest` pixels, evenly over the logarithm, but no picture is enlarged more than `enlarge` times;
+    smaller ones are ignored regions. `turn` is the
     standard deviation of their tilt in degrees. Of the pictures with faces, stills (alone in their group) are
     drawn `still_share` of the time, frames of clips for the rest, every clip as often as any other. Of gray
     pictures `tint_share` get the colour of skin; `decoys` is how many pieces without a face lie about, on average."""
@@ -41,6 +41,7 @@ class SceneConfig:
     zoom: NonNegative = 0.05
     nobody: NonNegative = 0.05
     smallest: Positive = 8
+    enlarge: Positive = 2.5
     largest: Positive = 310
     turn: NonNegative = 12
     still_share: Unit = 0.65
@@ -134,7 +135,7 @@ class Composer:
         picture = self.pictures.pictures[number]
         face = picture.faces[random.integers(len(picture.faces))]
         side = self._side(random)
-        scale = min(side / _side_of(face), _MOST_ENLARGED)
+        scale = min(side / _side_of(face), self.config.enlarge)
         half = min(_WITHIN * scale * _side_of(face) / 2, self.size / 2 - 1)
         target = tuple(random.uniform(half, self.size - half, 2))
         matrix = self._turned(_centre(face), target, scale, random)
@@ -159,7 +160,7 @@ class Composer:
         scale = (x2 - x1) * random.uniform(0.3, 0.8) / _side_of(face)
         place = random.uniform(0.3, 0.7, 2)
         target = (x1 + (x2 - x1) * place[0], y1 + (y2 - y1) * place[1])
-        matrix = self._turned(_centre(face), target, min(scale, _MOST_ENLARGED), random)
+        matrix = self._turned(_centre(face), target, min(scale, self.config.enlarge), random)
         scene.put(self._image(number, random), picture, matrix, region, self.config.smallest)
 
     def _crowd(self, scene: Scene, random: Random) -> None:
@@ -173,7 +174,7 @@ class Composer:
         number = self._draw(random)
         faces = self.pictures.pictures[number].faces
         face = faces[random.integers(len(faces))]
-        scale = min(side / _side_of(face), _MOST_ENLARGED)
+        scale = min(side / _side_of(face), self.config.enlarge)
         flip, turn = bool(random.random() < 0.5), self._turn(random)
         for _ in range(_TRIES):
             target = tuple(random.uniform(0.4 * side, self.size - 0.4 * side, 2))

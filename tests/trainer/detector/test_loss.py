@@ -76,3 +76,12 @@ def test_landmarks_of_a_face_too_small_to_show_them_count_less() -> None:
     both.clarity[0, 3] = 0.25
     _, _, point = multibox((boxes, logits, landmarks), both, LossConfig(landmarks=1, bend=1.0))
     assert abs(point.item() - 0.5 * 0.25 / 1.25) < 1e-6
+
+
+def test_a_picture_of_many_faces_weighs_no_more_than_one_of_a_single_face() -> None:
+    boxes, logits, landmarks = outputs(2)
+    crowd = wanted([1, 2, 3, 4, 5, 6, 7, 8, 9], pictures=2)
+    crowd.positive[1, 0] = True
+    boxes[1, 0] = 1.0  # the single face is half of what counts, and all of it is wrong
+    _, box, _ = multibox((boxes, logits, landmarks), crowd, LossConfig(boxes=2, bend=1.0))
+    assert abs(box.item() - 2 * 0.5 * 0.5) < 1e-6
