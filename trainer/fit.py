@@ -1,9 +1,7 @@
 """Fitting a network to label distributions: the epoch loop, checkpoints, and an exact resume."""
 
 import copy
-import json
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigError, MoodlineError
+from engine.errors import ConfigError
 from engine.items import Image
 from trainer import checkpoints, runs
 from trainer.batches import Batch, Examples, batches_per_epoch, slices_of, training_epoch, validation_epoch
 from trainer.config import TrainConfig, load_config
 from trainer.devices import Device, choose
 from trainer.nets import NETS
-from trainer.schedule import decayed_apart, follow, rate_at
+from trainer.schedule import check_finite, decayed_apart, follow, rate_at, set_rate
 
 logger = logging.getLogger(__name__)
 
@@ -108,16 +106,10 @@ class Fit:
 
     def train_step(self, batch: Batch) -> tuple[float, float]:
         rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         logits, targets = self._logits(self.forward, batch)
         loss = loss_of(logits, targets, self.data.slices)
-        if not math.isfinite(loss.item()):
-            kept = f"the weights of epoch {self.epoch} are kept" if self.epoch else "no epoch was finished"
-            raise MoodlineError(
-                f"epoch {self.epoch + 1}, step {self.step_number % self.steps_per_epoch + 1}: the loss is "
-                f"{loss.item()}; {kept}; lower learning_rate"
-            )
+        check_finite(loss.item(), self.epoch, self.step_number % self.steps_per_epoch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         self.optimizer.step()
@@ -149,10 +141,7 @@ class Fit:
         return line
 
     def _record(self, numbers: dict[str, float]) -> dict[str, Any]:
-        line = {"epoch": self.epoch, **{key: round(value, 5) for key, value in numbers.items()}}
-        logger.info("%s", line)
-        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        line = runs.record(self.folder, self.epoch, numbers)
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
@@ -172,11 +161,7 @@ class Fit:
             self._check_same()
             self._resume()
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "config.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
-        runs.write_manifest(self.folder, self.data, self.net, self.facts)
-        # Of an epoch that was recorded and has no checkpoint.
-        (self.folder / "history.jsonl").unlink(missing_ok=True)
+        runs.begin(self.folder, self.config.to_yaml(), runs.manifest(self.data, self.net, self.facts))
         if self.config.init:
             self._begin_from(Path(self.config.init))
 
@@ -186,18 +171,12 @@ class Fit:
         Raises:
             ConfigError: naming what differs.
         """
-        there = load_config(self.folder / "config.yaml")
-        if there != self.config:
-            changed = _differences(there, self.config)
-            raise ConfigError(
-                f"run {str(self.folder)!r} was begun with another recipe ({changed}); choose a new folder"
-            )
-        hashes = [(facts.get("data") or {}).get("sha256") for facts in (runs.read_manifest(self.folder), self.facts)]
-        if runs.heads_of(self.folder) != self.data.heads or (all(hashes) and hashes[0] != hashes[1]):
-            raise ConfigError(
-                f"run {str(self.folder)!r} was begun on other data (sha256 {str(hashes[0])[:12]}… there, "
-                f"{str(hashes[1])[:12]}… here); name that data, or choose a new folder"
-            )
+        runs.check_recipe(self.folder, _differences(load_config(self.folder / "config.yaml"), self.config))
+        there, here = (
+            (facts.get("data") or {}).get("sha256") for facts in (runs.read_manifest(self.folder), self.facts)
+        )
+        if runs.heads_of(self.folder) != self.data.heads or (there and here and there != here):
+            raise runs.other_data(self.folder, there, here)
 
     def _resume(self) -> None:
         state = checkpoints.read(self.folder / "last.pt")
@@ -206,11 +185,7 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step_number = state["epoch"], state["step_number"]
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
-        # A line without its checkpoint is of an epoch that will be done again.
-        history = self.folder / "history.jsonl"
-        lines = history.read_text(encoding="utf-8").splitlines(keepends=True) if history.is_file() else []
-        history.write_text("".join(lines[: self.epoch]), encoding="utf-8")
-        logger.info("resumed after epoch %d", self.epoch)
+        runs.cut_history(self.folder, self.epoch)
 
     def _begin_from(self, run: Path) -> None:
         """Take the best weights of another run; of the last layer the rows of label sets that both learn."""
@@ -264,6 +239,6 @@ def mean_of(step: Step, batches: Iterable[Batch]) -> tuple[float, float]:
     return loss / count, accuracy / count
 
 
-def _differences(old: TrainConfig, new: TrainConfig) -> str:
+def _differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     names = [name for name in type(old).__dataclass_fields__ if getattr(old, name) != getattr(new, name)]
-    return ", ".join(f"{name}: {getattr(old, name)!r} there, {getattr(new, name)!r} here" for name in names)
+    return [f"{name}: {getattr(old, name)!r} there, {getattr(new, name)!r} here" for name in names]

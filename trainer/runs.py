@@ -1,8 +1,9 @@
 """Run folders: the plain files beside the weights that say what a run is, what it saw and what it cost."""
 
 import json
+import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,32 @@ from trainer import faceset
 from trainer.batches import Examples, Head
 from trainer.faceset import FaceSet
 
+logger = logging.getLogger(__name__)
+
 
 def facts_of(faces: FaceSet, command: str = "") -> dict[str, Any]:
     """What a run's manifest says of its data, and the command that began it."""
     return {"data": faceset.manifest(faces), "command": command}
 
 
-def write_manifest(folder: Path, data: Examples, net: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Write `manifest.json`: heads with their labels, counts, versions, and `facts`."""
-    text = {
+def manifest(data: Examples, net: nn.Module, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `manifest.json` says: heads with their labels, counts, versions, and `facts`."""
+    return {
         "heads": [{"name": head.name, "labels": list(head.labels)} for head in data.heads],
         "training_images": len(data.train),
         "validation_images": len(data.validation),
+        **made_with(net),
+        **facts,
+    }
+
+
+def made_with(net: nn.Module) -> dict[str, Any]:
+    """Size of the network and versions."""
+    return {
         "parameters": sum(value.numel() for value in net.parameters()),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        **facts,
     }
-    (folder / "manifest.json").write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -83,6 +92,51 @@ def history(folder: Path) -> list[dict[str, Any]]:
             if number < len(lines):
                 raise ConfigError(f"{path}, line {number}: not JSON ({error.msg})") from error
     return read
+
+
+def begin(folder: Path, recipe: str, manifest: Mapping[str, Any]) -> None:
+    """Make the run folder with its `recipe` (YAML) and `manifest`; lines of an epoch that has no checkpoint go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(recipe, encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (folder / "history.jsonl").unlink(missing_ok=True)
+
+
+def record(folder: Path, epoch: int, numbers: Mapping[str, float]) -> dict[str, Any]:
+    """Add the line of an epoch to `history.jsonl`, rounded; returns it."""
+    line = {"epoch": epoch, **{key: round(value, 5) for key, value in numbers.items()}}
+    logger.info("%s", line)
+    with (folder / "history.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    return line
+
+
+def cut_history(folder: Path, epochs: int) -> None:
+    """Forget what was written after `epochs` epochs: a line without its checkpoint will come again."""
+    path = folder / "history.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    path.write_text("".join(lines[:epochs]), encoding="utf-8")
+    logger.info("resumed after epoch %d", epochs)
+
+
+def check_recipe(folder: Path, changed: Sequence[str]) -> None:
+    """Refuse to go on with a recipe that differs from the folder's own in `changed`.
+
+    Raises:
+        ConfigError: there are differences; it names them.
+    """
+    if changed:
+        raise ConfigError(
+            f"run {str(folder)!r} was begun with another recipe ({', '.join(changed)}); choose a new folder"
+        )
+
+
+def other_data(folder: Path, there: str | None, here: str | None) -> ConfigError:
+    """The refusal to go on with data of SHA-256 `here` in a run begun on `there`."""
+    return ConfigError(
+        f"run {str(folder)!r} was begun on other data (sha256 {str(there)[:12]}… there, "
+        f"{str(here)[:12]}… here); name that data, or choose a new folder"
+    )
 
 
 def write_cost(folder: Path, device: str, threads: int) -> None:

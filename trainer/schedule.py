@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from engine.errors import MoodlineError
+
 
 class Schedule(Protocol):
     """The part of a recipe that `rate_at` needs."""
@@ -23,6 +25,18 @@ def rate_at(epoch: float, config: Schedule) -> float:
         return (epoch + 0.01) / (config.warmup_epochs + 0.01)
     done = (epoch - config.warmup_epochs) / max(config.epochs - config.warmup_epochs, 1e-9)
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def check_finite(loss: float, epoch: int, step: int) -> None:
+    """Raises MoodlineError: the loss of `step` (0, 1, ...) after `epoch` whole epochs is no longer a number."""
+    if not math.isfinite(loss):
+        kept = f"the weights of epoch {epoch} are kept" if epoch else "no epoch was finished"
+        raise MoodlineError(f"epoch {epoch + 1}, step {step + 1}: the loss is {loss}; {kept}; lower learning_rate")
 
 
 def follow(average: nn.Module, net: nn.Module, keep: float) -> None:

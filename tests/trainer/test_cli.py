@@ -115,7 +115,7 @@ def test_an_interruption_ends_with_130_and_the_run_goes_on_later(files, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("trainer.commands.fit._watched", interrupted)
+        patch.setattr("trainer.commands.fit.watched", interrupted)
         assert fit(files) == 130
     assert not (files / "run" / "last.pt").exists()
     assert fit(files, "--resume") == 0

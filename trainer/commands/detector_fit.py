@@ -1,19 +1,17 @@
 """`moodline-train detector fit`: train a face detector, or go on with an interrupted run."""
 
 import shlex
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from engine.errors import ConfigError
 from trainer import runs
-from trainer.detector.config import DetectorConfig, load_config
+from trainer.commands.running import check_folder, watched
+from trainer.detector.config import load_config
 from trainer.detector.fit import DetectorFit
 from trainer.detector.pictures import open_pictures
-from trainer.detector.stream import Batch
 from trainer.tracking import Tensorboard
 
 _FILE = click.Path(path_type=Path)
@@ -36,7 +34,7 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
     """
     config = load_config(recipe)
     pictures = open_pictures(data)
-    _check_folder(folder, config, resume)
+    check_folder(folder, config.epochs, resume)
     command = shlex.join(["moodline-train", "detector", "fit", str(recipe), "--data", str(data), "--run", str(folder)])
     training = DetectorFit(config, pictures, folder, {"command": command})
     click.echo(
@@ -55,28 +53,7 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
             bar.set_postfix(loss=f"{line['validation_loss']:.3f}")
             board.write(line)
 
-        result = training.run(_watched, told)
+        result = training.run(watched, told)
     click.echo(
         f"{folder}: {result.epochs} epochs, best {result.best_epoch} with validation loss {result.best_loss:.4f}"
     )
-
-
-def _check_folder(folder: Path, config: DetectorConfig, resume: bool) -> None:
-    """Refuse to write into what is there, unless asked to resume it.
-
-    Raises:
-        ConfigError: it exists and `resume` is off, or is no run and `resume` is on.
-    """
-    held = folder.is_dir() and any(folder.iterdir())
-    if resume and not (folder / "config.yaml").is_file():
-        raise ConfigError(f"--resume: {str(folder)!r} holds no run to go on with")
-    if held and not resume:
-        done = len(runs.history(folder))
-        raise ConfigError(
-            f"--run {str(folder)!r} holds a run with {done} of {config.epochs} epochs done; "
-            "go on with --resume, or choose another folder"
-        )
-
-
-def _watched(batches: Iterable[Batch], count: int, what: str) -> Iterator[Batch]:
-    yield from tqdm(batches, total=count, desc=what, unit="batch", leave=False, disable=None)

@@ -1,17 +1,15 @@
 """`moodline-train fit`: train a recipe, or go on with an interrupted run."""
 
 import shlex
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from engine.errors import ConfigError
 from trainer import runs
-from trainer.batches import Batch
-from trainer.config import TrainConfig, load_config
+from trainer.commands.running import check_folder, watched
+from trainer.config import load_config
 from trainer.distill import prepared
 from trainer.faceset import open_faces
 from trainer.fit import Fit, OnEpoch
@@ -38,7 +36,7 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
     """
     config = load_config(recipe)
     faces = open_faces(data)
-    _check_folder(folder, config, resume)
+    check_folder(folder, config.epochs, resume)
     command = shlex.join(["moodline-train", "fit", str(recipe), "--data", str(data), "--run", str(folder)])
     training = Fit(config, prepared(faces, config, click.echo), folder, runs.facts_of(faces, command))
     click.echo(
@@ -52,28 +50,12 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
         ) as board,
     ):
         bar.update(len(runs.history(folder)) if resume else 0)
-        result = training.run(_watched, _both(bar, board.write))
+        result = training.run(watched, _both(bar, board.write))
     why = " (stopped early)" if result.stopped_early else ""
     click.echo(
         f"{folder}: {result.epochs} epochs{why}, best {result.best_epoch} "
         f"with validation accuracy {result.best_score:.4f}"
     )
-
-
-def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
-    """Refuse to write into what is there, unless asked to resume it.
-
-    Raises:
-        ConfigError: it exists and `resume` is off, or is no run and `resume` is on.
-    """
-    held = folder.is_dir() and any(folder.iterdir())
-    if resume and not (folder / "config.yaml").is_file():
-        raise ConfigError(f"--resume: {str(folder)!r} holds no run to go on with")
-    if held and not resume:
-        done = len(runs.history(folder))
-        begun = (folder / "config.yaml").is_file()
-        what = f"a run with {done} of {config.epochs} epochs done; go on with --resume, or" if begun else "files;"
-        raise ConfigError(f"--run {str(folder)!r} holds {what} choose another folder")
 
 
 def _both(bar: Any, write: OnEpoch) -> OnEpoch:
@@ -83,7 +65,3 @@ def _both(bar: Any, write: OnEpoch) -> OnEpoch:
         write(line)
 
     return on_epoch
-
-
-def _watched(batches: Iterable[Batch], count: int, what: str) -> Iterator[Batch]:
-    return iter(tqdm(batches, total=count, desc=what, unit="batch", leave=False, disable=None))

@@ -1,10 +1,8 @@
 """Fitting a face detector: the epoch loop over composed scenes, checkpoints, and an exact resume."""
 
 import copy
-import json
 import logging
 import math
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigError, MoodlineError
+from engine.errors import ConfigError
 from trainer import checkpoints, recipes, runs
 from trainer.detector.config import DetectorConfig, load_config
 from trainer.detector.loss import multibox
@@ -24,7 +22,7 @@ from trainer.detector.pictures import PictureSet
 from trainer.detector.scenes import Composer
 from trainer.detector.stream import Batch, Scenes, batches
 from trainer.devices import Device, choose
-from trainer.schedule import decayed_apart, follow, rate_at
+from trainer.schedule import check_finite, decayed_apart, follow, rate_at, set_rate
 
 logger = logging.getLogger(__name__)
 
@@ -127,16 +125,10 @@ class DetectorFit:
 
     def train_step(self, batch: Batch) -> list[float]:
         rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         losses = self._losses(self.forward, batch)
         loss = torch.stack(losses).sum()
-        if not math.isfinite(loss.item()):
-            kept = f"the weights of epoch {self.epoch} are kept" if self.epoch else "no epoch was finished"
-            raise MoodlineError(
-                f"epoch {self.epoch + 1}, step {self.step_number % self.steps_per_epoch + 1}: the loss is "
-                f"{loss.item()}; {kept}; lower learning_rate"
-            )
+        check_finite(loss.item(), self.epoch, self.step_number % self.steps_per_epoch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         nn.utils.clip_grad_norm_(self.net.parameters(), _LONGEST_STEP)
@@ -162,10 +154,7 @@ class DetectorFit:
             )
 
     def _record(self, numbers: dict[str, float]) -> dict[str, Any]:
-        line = {"epoch": self.epoch, **{key: round(value, 5) for key, value in numbers.items()}}
-        logger.info("%s", line)
-        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        line = runs.record(self.folder, self.epoch, numbers)
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
@@ -184,12 +173,7 @@ class DetectorFit:
             self._check_same()
             self._resume()
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "config.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
-        facts = manifest(self.net, self.data, self.facts)
-        (self.folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        # Of an epoch that was recorded and has no checkpoint.
-        (self.folder / "history.jsonl").unlink(missing_ok=True)
+        runs.begin(self.folder, self.config.to_yaml(), self._manifest())
         if self.config.init:
             state = checkpoints.read(Path(self.config.init) / "best.pt")
             for net in (self.net, self.average):
@@ -201,20 +185,16 @@ class DetectorFit:
         Raises:
             ConfigError: naming what differs.
         """
-        there = load_config(self.folder / "config.yaml")
-        changed = recipes.differences(
-            recipes.plain(replace(there, workers=0)), recipes.plain(replace(self.config, workers=0))
-        )
-        if changed:
-            raise ConfigError(
-                f"run {str(self.folder)!r} was begun with another recipe ({'; '.join(changed)}); choose a new folder"
-            )
+        plain = [
+            recipes.plain(replace(each, workers=0)) for each in (load_config(self.folder / "config.yaml"), self.config)
+        ]
+        runs.check_recipe(self.folder, recipes.differences(*plain))
         before = runs.read_manifest(self.folder)["data"]["sha256"]
         if before != self.data.sha256:
-            raise ConfigError(
-                f"run {str(self.folder)!r} was begun on other data (sha256 {before[:12]}… there, "
-                f"{self.data.sha256[:12]}… here); name that data, or choose a new folder"
-            )
+            raise runs.other_data(self.folder, before, self.data.sha256)
+
+    def _manifest(self) -> dict[str, Any]:
+        return {"task": "face-detection", "data": dict(self.data.facts), **runs.made_with(self.net), **self.facts}
 
     def _resume(self) -> None:
         state = checkpoints.read(self.folder / "last.pt")
@@ -223,11 +203,7 @@ class DetectorFit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step_number = state["epoch"], state["step_number"]
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
-        # A line without its checkpoint is of an epoch that will be done again.
-        history = self.folder / "history.jsonl"
-        lines = history.read_text(encoding="utf-8").splitlines(keepends=True) if history.is_file() else []
-        history.write_text("".join(lines[: self.epoch]), encoding="utf-8")
-        logger.info("resumed after epoch %d", self.epoch)
+        runs.cut_history(self.folder, self.epoch)
 
 
 def network_input(images: Tensor, config: DetectorConfig) -> Tensor:
@@ -236,18 +212,6 @@ def network_input(images: Tensor, config: DetectorConfig) -> Tensor:
     mean, std = (torch.tensor(values, device=images.device) for values in (spec.mean, spec.std))
     # Channels stay last in memory, which is how CPUs convolve fastest.
     return ((images.float() - mean) / std).permute(0, 3, 1, 2)
-
-
-def manifest(net: nn.Module, data: PictureSet, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run is and what it sees."""
-    return {
-        "task": "face-detection",
-        "data": {**data.facts},
-        "parameters": sum(value.numel() for value in net.parameters()),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        **facts,
-    }
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
