@@ -18,6 +18,11 @@ def group() -> Image:
     return _read("insightface", "data", "images", "t1.jpg")
 
 
+def thing(name: str) -> Image:
+    """uint8 BGR `(H, W, 3)`: one of scikit-image's pictures."""
+    return _read("skimage", "data", f"{name}.png")
+
+
 def _read(package: str, *parts: str) -> Image:
     found = importlib.util.find_spec(package)
     assert found is not None and found.origin is not None
