@@ -19,6 +19,7 @@ from trainer.detector.distort import DistortConfig, distort
 from trainer.detector.layers import Scene, placing
 from trainer.detector.occlude import OccludeConfig, occlude
 from trainer.detector.pictures import Face, PictureSet, Split
+from trainer.detector.texture import texture
 
 Random = np.random.Generator
 _TRIES = 8
@@ -28,12 +29,16 @@ _WITHIN = 0.85
 
 @settings
 class SceneConfig:
-    """What scenes are made of. The shares need not add up to 1. Faces have a side (the root of their area) of
-    `smallest` to `largest` pixels, evenly over the logarithm, but no picture is enlarged more than `enlarge` times;
-    smaller ones are ignored regions. `turn` is the
-    standard deviation of their tilt in degrees. Of the pictures with faces, stills (alone in their group) are
-    drawn `still_share` of the time, frames of clips for the rest, every clip as often as any other. Of gray
-    pictures `tint_share` get the colour of skin; `decoys` is how many pieces without a face lie about, on average."""
+    """What scenes are made of. The shares need not add up to 1.
+
+    Faces have a side (the root of their area) of `smallest` to `largest` pixels, evenly over the logarithm, but no
+    picture is enlarged more than `enlarge` times; smaller ones are ignored regions. A face smaller than `sure` pixels
+    need not be scored as high as others, at half of it half as high: much of what is small and round looks like one.
+    `turn` is the standard deviation of their tilt in degrees.
+
+    Of the pictures with faces, stills (alone in their group) are drawn `still_share` of the time, frames of clips for
+    the rest, every clip as often as any other. Of gray pictures `tint_share` get the colour of skin; `decoys` is how
+    many pieces without a face lie about, on average, and `drawn_share` of the grounds are drawn textures."""
 
     single: NonNegative = 0.4
     mosaic: NonNegative = 0.3
@@ -42,11 +47,13 @@ class SceneConfig:
     nobody: NonNegative = 0.05
     smallest: Positive = 8
     enlarge: Positive = 2.5
+    sure: NonNegative = 0
     largest: Positive = 310
     turn: NonNegative = 12
     still_share: Unit = 0.65
     tint_share: Unit = 0.6
     decoys: NonNegative = 1.5
+    drawn_share: Unit = 0.0
     occlude: OccludeConfig = OccludeConfig()
     distort: DistortConfig = DistortConfig()
 
@@ -110,6 +117,8 @@ class Composer:
 
     def _ground(self, random: Random) -> Image:
         """A picture without faces that fills the scene, or a plain colour where there is none (and at times)."""
+        if self.config.drawn_share and random.random() < self.config.drawn_share:
+            return texture(self.size, random)
         canvas = np.empty((self.size, self.size, 3), np.uint8)
         canvas[:] = random.integers(0, 256, 3) if random.random() < 0.5 else random.integers(0, 256)
         if not self._empty or random.random() < 0.1:

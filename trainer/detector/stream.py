@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from engine.detectors.retinaface import priors
 from engine.items import Floats
-from trainer.detector import anchors
+from trainer.detector import anchors, layers
+from trainer.detector.faces import Face
 from trainer.detector.layers import Scene
 from trainer.detector.loss import Wanted
 from trainer.detector.scenes import Composer
@@ -37,7 +38,7 @@ class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
 
     def __getitem__(self, number: int) -> Row:
         scene = self._composer.compose(np.random.default_rng([self._seed, self._first + number]))
-        wanted = wanted_of(scene)
+        wanted = wanted_of(scene, self._composer.config.sure)
         parts = (
             wanted.positive,
             wanted.counted,
@@ -49,8 +50,9 @@ class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
         return torch.from_numpy(np.ascontiguousarray(scene.image)), *(torch.from_numpy(part) for part in parts)
 
 
-def wanted_of(scene: Scene) -> anchors.Targets:
-    """What the priors of `scene` should say. A face counts for half at least, however unsure its teachers were."""
+def wanted_of(scene: Scene, sure: float = 0) -> anchors.Targets:
+    """What the priors of `scene` should say. A face's score is half at least, however unsure its teachers were, and
+    less where its side is below `sure` pixels."""
     height, width = scene.image.shape[:2]
     known = np.array([face.landmarks is not None for face in scene.faces], bool)
     points = [np.zeros((5, 2), np.float32) if face.landmarks is None else face.landmarks for face in scene.faces]
@@ -58,10 +60,15 @@ def wanted_of(scene: Scene) -> anchors.Targets:
         _rows([face.box for face in scene.faces], 4),
         np.array(points, np.float32).reshape(-1, 5, 2),
         known,
-        np.array([0.5 + 0.5 * face.score for face in scene.faces], np.float32),
+        np.array([_score(face, sure) for face in scene.faces], np.float32),
         _rows(scene.ignored, 4),
         priors(height, width),
     )
+
+
+def _score(face: Face, sure: float) -> float:
+    side = layers.area(face.box) ** 0.5
+    return (0.5 + 0.5 * face.score) * (min(max(side / sure, 0.5), 1.0) if sure else 1.0)
 
 
 def _rows(boxes: Sequence[Sequence[float]] | Sequence[Floats], width: int) -> Floats:

@@ -13,7 +13,7 @@ from trainer.detector.layers import Scene
 from trainer.detector.occlude import OccludeConfig
 from trainer.detector.pictures import PictureSet, PictureWriter, open_pictures
 from trainer.detector.scenes import Composer, SceneConfig
-from trainer.detector.stream import Scenes, batches
+from trainer.detector.stream import Scenes, batches, wanted_of
 
 KINDS = ("single", "mosaic", "crowd", "zoom", "nobody")
 PLAIN = SceneConfig(
@@ -119,3 +119,22 @@ def test_batches_are_the_same_with_and_without_workers(pictures: PictureSet) -> 
     for one, other in zip(alone, found, strict=True):
         assert (one.images == other.images).all()
         assert (one.wanted.boxes == other.wanted.boxes).all()
+
+
+def test_of_faces_below_a_side_less_is_asked(pictures: PictureSet) -> None:
+    config = replace(only("single"), smallest=8, largest=40, sure=20)
+    for scene in composed(pictures, config, count=30):
+        wanted = wanted_of(scene, config.sure)
+        for face in scene.faces:
+            side = np.sqrt((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+            expected = min(max(side / 20, 0.5), 1.0)
+            assert wanted.score.max() >= expected - 1e-6 or len(scene.faces) > 1
+            if len(scene.faces) == 1:
+                np.testing.assert_allclose(wanted.score[wanted.positive], expected, atol=1e-6)
+
+
+def test_grounds_may_be_drawn(pictures: PictureSet) -> None:
+    plain = composed(pictures, only("nobody"), count=8)
+    drawn = composed(pictures, replace(only("nobody"), drawn_share=1.0), count=8)
+    assert not any((one.image == other.image).all() for one, other in zip(plain, drawn, strict=True))
+    assert not any(scene.faces for scene in drawn)
