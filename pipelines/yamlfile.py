@@ -139,7 +139,7 @@ class Shape(Generic[T]):
         if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
             return f"{path}: is missing"
         message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        if isinstance(value, dict | list) or kind == "value_error":
+        if isinstance(value, dict | list) or kind == "value_error" or location[-1:] == ["token"]:
             return f"{path}: {message}"
         return f"{path}: {value!r} {message}"
 

@@ -2,13 +2,14 @@
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from fastapi_swagger import patch_fastapi
 
 from engine.api.auth import TokenGate
 from engine.api.config import ApiConfig
-from engine.api.gates import HeadAsGet, HostGate, SizeGate
+from engine.api.docs import add_docs
+from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.problems import answer_with_problems
 from engine.api.routes import api_routes
+from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
 from engine.status import EngineView
@@ -31,7 +32,9 @@ _INDEX = """<!doctype html>
 """
 
 
-def create_app(view: EngineView, history: History, config: ApiConfig, version: str) -> FastAPI:
+def create_app(
+    view: EngineView, history: History, config: ApiConfig, version: str, clock: Clock | None = None
+) -> FastAPI:
     """The API of one run. Reads `view` and `history`, changes neither; `history` must be open when asked."""
     app = FastAPI(
         title="moodline",
@@ -43,23 +46,24 @@ def create_app(view: EngineView, history: History, config: ApiConfig, version: s
         # A redirect would repeat the Host header, whatever it says.
         redirect_slashes=False,
     )
-    # Swagger UI from an installed package: FastAPI's own page would load it from elsewhere.
-    patch_fastapi(app, redirect_from_root_to_docs=False)
     answer_with_problems(app)
     app.include_router(api_routes(view, history))
     _add_probes(app, view)
     _add_pages(app, view)
-    _add_gates(app, config)
+    add_docs(app)
+    _add_gates(app, config, clock or SystemClock())
     return app
 
 
-def _add_gates(app: FastAPI, config: ApiConfig) -> None:
+def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock) -> None:
     """The last one added is the first that a request meets."""
     app.add_middleware(HeadAsGet)
-    if config.token is not None:
-        app.add_middleware(TokenGate, token=config.token)
+    tokens = config.all_tokens()
+    if tokens:
+        app.add_middleware(TokenGate, tokens=tokens, clock=clock)
     app.add_middleware(SizeGate)
-    if config.token is None or config.allowed_hosts:
+    app.add_middleware(OriginGate)
+    if not tokens or config.allowed_hosts:
         app.add_middleware(HostGate, names=(config.host, *config.allowed_hosts))
 
 

@@ -1,35 +1,67 @@
 """Where the API listens and who may ask."""
 
 import ipaddress
+from collections import Counter
 from dataclasses import field
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
-from engine.fields import Port, Text, settings
+from engine.fields import Field, Port, Text, settings
+
+Scope = Literal["read", "operate"]
+ALL_SCOPES: tuple[Scope, ...] = ("read", "operate")
+
+
+@settings
+class TokenConfig:
+    """One token and what it is good for: `read` for every GET, `operate` for whatever changes something."""
+
+    token: Text = field(repr=False)
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = ("read",)
+
+    @model_validator(mode="after")
+    def _filled(self) -> Self:
+        _check(self.token)
+        return self
 
 
 @settings
 class ApiConfig:
     """Without a token the API answers this machine alone. Port 0 takes any free one.
 
-    Requests must name localhost, an IP address, `host`, or one of `allowed_hosts`; with a token and no
-    `allowed_hosts` any name will do.
+    `token` is short for one of `tokens` that has all scopes. Requests must name localhost, an IP address,
+    `host`, or one of `allowed_hosts`; with a token and no `allowed_hosts` any name will do.
     """
 
     enabled: bool = True
     host: Text = "127.0.0.1"
     port: Port = 8080
     token: str | None = field(default=None, repr=False)
+    tokens: tuple[TokenConfig, ...] = ()
     allowed_hosts: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        if self.token is not None and not self.token.strip():
-            raise ValueError("token is empty; set one or leave it out")
-        if self.enabled and self.token is None and not is_loopback(self.host):
+        if self.token is not None:
+            _check(self.token)
+        if any(count > 1 for count in Counter(one.token.strip() for one in self.all_tokens()).values()):
+            raise ValueError("a token is given twice; name all its scopes in one place")
+        if self.enabled and not self.all_tokens() and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines; set token, or host: 127.0.0.1")
         return self
+
+    def all_tokens(self) -> tuple[TokenConfig, ...]:
+        """Every token, `token` among them; empty when none is asked for."""
+        short = () if self.token is None else (TokenConfig(token=self.token, scopes=ALL_SCOPES),)
+        return (*short, *self.tokens)
+
+
+def _check(token: str) -> None:
+    if not token.strip():
+        raise ValueError("token is empty; set one or leave it out")
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in token.strip()):
+        raise ValueError("token holds a control character; a header cannot carry it")
 
 
 def is_loopback(host: str) -> bool:

@@ -1,10 +1,11 @@
-"""What a request passes before a route sees it: its host and its size. HEAD passes as GET."""
+"""What a request passes before a route sees it: its host, origin and size. HEAD passes as GET."""
 
 import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.api.problems import problem
@@ -24,15 +25,15 @@ class HostGate:
         self._names = frozenset(("localhost", *(name.lower() for name in names)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_ours(Headers(scope=scope).get("host", "")):
+        if scope["type"] != "http" or self._is_ours(Headers(scope=scope).getlist("host")):
             await self._app(scope, receive, send)
             return
         refusal = problem(400, "the Host header names another host; add the name to api.allowed_hosts if it is ours")
         await refusal(scope, receive, send)
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_ours(self, hosts: list[str]) -> bool:
         try:
-            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+            name = (urlsplit(f"//{','.join(hosts)}").hostname or "").rstrip(".")
         except ValueError:
             return False
         return name in self._names or _is_address(name)
@@ -46,18 +47,47 @@ def _is_address(name: str) -> bool:
     return True
 
 
-class SizeGate:
-    """Refuses a body whose stated length is above `MAX_BODY_BYTES` before any of it is read."""
+class OriginGate:
+    """Refuses what a page from elsewhere makes a browser send: forms and scripts of others change nothing here.
+
+    A browser names the page's origin wherever it matters; programs name none. A link from elsewhere may still
+    be followed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _stated_bytes(Headers(scope=scope)) <= MAX_BODY_BYTES:
+        if scope["type"] != "http" or self._is_ours(scope["method"], Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        refusal = problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", headers={"Connection": "close"})
+        refusal = problem(403, "the request comes from a page of another origin", headers={"Connection": "close"})
         await refusal(scope, receive, send)
+
+    def _is_ours(self, method: str, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
+            return False
+        return method in ("GET", "HEAD") or headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+
+class SizeGate:
+    """Refuses a body that is above `MAX_BODY_BYTES`, or that does not say so, before any of it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        # Whoever says close is not read from any longer.
+        if _stated_bytes(headers) > MAX_BODY_BYTES:
+            return problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", headers={"Connection": "close"})
+        if "transfer-encoding" in headers:
+            return problem(411, "send the body with a Content-Length", headers={"Connection": "close"})
+        return None
 
 
 def _stated_bytes(headers: Headers) -> int:

@@ -1,37 +1,119 @@
-"""HTTP on one connection: uvicorn's protocol, with an end to its patience."""
+"""HTTP on one connection: uvicorn's protocol, with an end to its patience and bounds to what it takes."""
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from engine.api.problems import problem
+
+MAX_URL_BYTES = 8 * 2**10
+MAX_HEAD_BYTES = 16 * 2**10
+MAX_HEADERS = 100
+CONNECTIONS = 512
+"""Above this requests are answered 503, and above that and half as many connections are not taken."""
+
+
+class _TooMuch(Exception):
+    """Ends the parsing of a request; the parser makes its own error of it."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):
     """Closes a connection that has not sent a whole request, body and all, within `request_s`.
 
-    uvicorn itself waits for ever: a few hundred half-sent requests would use up its connections.
+    uvicorn itself waits for ever: a few hundred half-sent requests would use up its connections. The same goes
+    for a client that reads nothing of its answer for `answer_s`. URLs and headers are bounded while they arrive.
     """
 
-    def __init__(self, *args: Any, request_s: float, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request_s: float, answer_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._request_s = request_s
+        self._answer_s = answer_s
         self._deadline: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+        self._answering = self.app
+        self._in_head = False
+        self._head_bytes = 0
+        self._refusal = (400, "this is no HTTP request")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_waiting()
+        if len(self.connections) > CONNECTIONS * 3 // 2:
+            transport.abort()
+        else:
+            self._start_waiting()
 
     def data_received(self, data: bytes) -> None:
         self._start_waiting()
+        was_in_head = self._in_head
         super().data_received(data)
+        if was_in_head and self._in_head:  # one header may come in many pieces, and is seen with the last
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse_head()
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._refusal = (414, f"the URL is longer than {MAX_URL_BYTES} bytes")
+            raise _TooMuch
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            self._refuse_head()
+            raise _TooMuch
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self.app = _overloaded if len(self.connections) > CONNECTIONS else self._answering
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._stop_waiting()
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stuck is None:
+            self._stuck = self.loop.call_later(self._answer_s, self._abandon)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_stuck()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_stuck()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """What the parser did not take, as a problem document."""
+        if self.transport.is_closing():
+            return
+        answer = problem(*self._refusal, headers={"Connection": "close"})
+        lines = (*self.server_state.default_headers, *answer.raw_headers)
+        head = b"".join(b"%b: %b\r\n" % line for line in lines)
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body)))
+        self.transport.close()
+
+    def _abandon(self) -> None:
+        # Without this the kernel would go on offering what nobody reads, for minutes.
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _refuse_head(self) -> None:
+        self._refusal = (431, f"more than {MAX_HEADERS} headers, or {MAX_HEAD_BYTES} bytes of them")
 
     def _start_waiting(self) -> None:
         if self._deadline is None:
@@ -41,3 +123,13 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stop_stuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+
+async def _overloaded(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(503, "too many connections", headers={"Connection": "close", "Retry-After": "5"})
+    await answer(scope, receive, send)

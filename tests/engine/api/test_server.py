@@ -60,7 +60,7 @@ def test_a_server_on_a_free_port_answers_when_start_returns_and_leaves_no_thread
     finally:
         running.stop()
     running.stop()
-    until(lambda: set(threading.enumerate()) == before)  # the threads of the handlers end a moment later
+    until(lambda: set(threading.enumerate()) <= before)  # the threads of the handlers end a moment later
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{running.url}/healthz", timeout=5)
 
@@ -137,7 +137,7 @@ def test_no_answer_is_stored_guessed_at_or_framed(impatient: ApiServer) -> None:
         answer = httpx.get(f"{impatient.url}{path}", timeout=10)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
 def test_head_gets_no_body(impatient: ApiServer) -> None:
