@@ -6,7 +6,8 @@ MoodlineError                 what the command line prints as one line
 │   └── DeviceError           the model does not run where it was asked to run
 ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
 ├── HistoryError              the history database cannot be opened or written
-├── BusError                  the bus does not take messages at present
+├── BusError                  the bus does not take messages at present; carries a `BusCause`
+│   └── BusForgot             the bus has lost events that it had taken
 ├── OutputError               a file of results cannot be written
 ├── DownloadError             a file cannot be fetched from where it is published, or is not the one promised
 └── StageFailed               a stage raised; the run ends with its cause
@@ -25,6 +26,25 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     CODEC = "codec"
     ENDED = "ended"
+
+
+class BusCause(StrEnum):
+    """Why a bus takes nothing, one word for each thing a person would do about it."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    LOADING = "loading"
+    BUSY = "busy"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DISK = "disk"
+    WRONG_TYPE = "wrong_type"
+    MOVED = "moved"
+    REFUSED = "refused"
+    FORGOT = "forgot"
+    CLOSED = "closed"
 
 
 class MoodlineError(Exception):
@@ -61,6 +81,20 @@ class HistoryError(MoodlineError):
 
 class BusError(MoodlineError):
     """The bus does not take messages at present; what was to be sent is still in the history."""
+
+    def __init__(self, message: str, cause: BusCause = BusCause.REFUSED) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class BusForgot(BusError):
+    """The bus lacks events of `run_id` that it had taken: of `sent`, the last, it knows only `kept` and before."""
+
+    def __init__(self, message: str, run_id: str, sent: int, kept: int) -> None:
+        super().__init__(message, BusCause.FORGOT)
+        self.run_id = run_id
+        self.sent = sent
+        self.kept = kept
 
 
 class OutputError(MoodlineError):

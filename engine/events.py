@@ -116,6 +116,25 @@ class EventBuilder:
         return max(0, round((self._clock.monotonic() - received_s) * 1000))
 
 
+def gap_event(run_id: str, first_seq: int, last_seq: int, clock: Clock) -> EmotionEvent:
+    """What is broadcast in place of the run's events from `first_seq` to `last_seq`, which are gone.
+
+    It takes the number of the last of them, and an id of its own.
+    """
+    event_id = ids.derive(run_id, "gap", first_seq, last_seq)
+    document = {
+        "schema": SCHEMA_VERSION,
+        "type": "gap",
+        "event_id": event_id,
+        "run_id": run_id,
+        "seq": last_seq,
+        "first_seq": first_seq,
+        "count": last_seq - first_seq + 1,
+        "published_at": rfc3339(clock.utc()),
+    }
+    return EmotionEvent(event_id, run_id, last_seq, "gap", "", None, document)
+
+
 def _bbox(box: Box, frame_size: tuple[int, int]) -> dict[str, int]:
     """Whole pixels inside the frame, at least one wide and high."""
     width, height = frame_size

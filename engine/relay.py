@@ -1,22 +1,28 @@
 """The relay: broadcasts the rows of the history, in order, whenever the bus takes them."""
 
 import logging
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from threading import Event
+from typing import Any
 
 from engine.bus import Bus
 from engine.clock import Clock, rfc3339
-from engine.errors import BusError, HistoryError
+from engine.errors import BusError, BusForgot, HistoryError
+from engine.events import gap_event
 from engine.history import History
-from engine.status import SinkSnapshot
+from engine.items import EmotionEvent
+from engine.outbox import CursorOutbox, Outbox
+from engine.status import SinkSnapshot, SourceSnapshot
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 HEARTBEAT_S = 5.0
-MAX_BACKOFF_S = 2.0
+MAX_BACKOFF_S = 1.5
 _BACKOFF_S = 0.2
 _IDLE_S = 0.5
+_FORGETS_AGAIN_S = 60.0
 
 
 class _Step(Enum):
@@ -26,27 +32,41 @@ class _Step(Enum):
 
 
 class Relay:
-    """Sends what lies past the cursor of `consumer` and then moves the cursor: at least once, in order.
+    """Sends what the outbox of `consumer` holds and then confirms it: at least once, in order.
 
     While the bus is away the rows wait in the history and the relay tries again, after 0.2 s at first and
-    every 2 s later. `run` is the body of one thread; any thread may call the other methods.
+    every 1.5 s later. A bus that has lost what it had gets it again, as far as the history still has it. Events
+    that the history no longer has are counted, and a `gap` is broadcast in their place. `run` is the body of
+    one thread; any thread may call the other methods.
     """
 
-    def __init__(self, history: History, bus: Bus, clock: Clock, consumer: str = "bus") -> None:
+    def __init__(
+        self,
+        history: History,
+        bus: Bus,
+        clock: Clock,
+        consumer: str = "bus",
+        sources: Callable[[], Sequence[SourceSnapshot]] = lambda: (),
+    ) -> None:
         self._history = history
+        self._outbox: Outbox = CursorOutbox(history, consumer)
         self._bus = bus
         self._clock = clock
-        self._consumer = consumer
+        self._sources = sources
         self._news = Event()
         self._stopping = Event()
         self._drain_s = 0.0
-        self._position: int | None = None
-        self._saved: int | None = None
+        self._resumed = False
+        self._followed: dict[str, int] = {}
+        """The number of the last event sent of each run; the next has the next."""
         self._sent = 0
+        self._lost = 0
         self._batch = BATCH
         self._backoff_s = _BACKOFF_S
         self._next_beat_s: float | None = None
+        self._forgot_s: float | None = None
         self._trouble: str | None = "not connected yet"
+        self._cause: str | None = None
         self._pending = 0
 
     def run(self) -> None:
@@ -75,12 +95,13 @@ class Relay:
 
     def snapshot(self) -> SinkSnapshot:
         """`down` until the bus has taken something, and from a failure to the next success."""
-        trouble = self._trouble
+        trouble, cause = self._trouble, self._cause
         try:
-            self._pending = self._history.pending(self._consumer)
+            self._pending = self._outbox.pending()
         except HistoryError as error:
             logger.debug("pending events cannot be counted: %s", error)
-        return SinkSnapshot(self._bus.url, "down" if trouble else "ok", trouble or "", self._pending)
+        state, detail = ("down", trouble) if trouble else ("ok", self._bus.note)
+        return SinkSnapshot(self._bus.url, state, detail, self._pending, cause, self._lost)
 
     def _drain(self) -> None:
         deadline = self._clock.monotonic() + self._drain_s
@@ -96,49 +117,118 @@ class Relay:
         """One batch, and while `alive` a heartbeat when one is due."""
         self._news.clear()
         try:
-            sent = self._send_batch()
-            beaten = alive and self._beat()
+            try:
+                sent = self._send_batch()
+                beaten = alive and self._beat()
+            except BusForgot as error:
+                self._fell(error)
+                self._restore(error)
+                return _Step.DOWN
         except (BusError, HistoryError) as error:
-            self._fell(str(error))
+            self._fell(error)
             return _Step.DOWN
         if sent or beaten:
             self._rose()
         return _Step.SENT if sent else _Step.IDLE
 
     def _send_batch(self) -> bool:
-        if self._position is None:
-            self._position = self._saved = self._history.cursor(self._consumer)
-        rows = self._history.events_after(self._position, self._batch)
+        if not self._resumed:
+            if last := self._outbox.last():
+                self._bus.resume(last)
+            self._resumed = True
+        rows = self._outbox.take(self._batch)
         if rows:
-            self._bus.publish([event for _, event in rows])
-            self._position = rows[-1][0]
-            self._sent += len(rows)
-        if self._position != self._saved:
-            self._history.set_cursor(self._consumer, self._position)
-            self._saved = self._position
+            self._send([event for _, event in rows])
+            self._outbox.done(rows[-1][0])
         return bool(rows)
 
+    def _send(self, events: Sequence[EmotionEvent]) -> None:
+        whole = self._with_gaps(events)
+        self._bus.publish(whole)
+        self._followed[events[-1].run_id] = events[-1].seq
+        self._sent += len(events)
+        self._lost += sum(event.document["count"] for event in whole if event.type == "gap")
+        if any(event.type == "status" for event in events):
+            self._next_beat_s = None
+
+    def _with_gaps(self, events: Sequence[EmotionEvent]) -> list[EmotionEvent]:
+        """`events`, and a `gap` wherever numbers are missing between them."""
+        before = self._before(events[0])
+        whole: list[EmotionEvent] = []
+        for event in events:
+            if event.seq > before + 1:
+                whole.append(gap_event(event.run_id, before + 1, event.seq - 1, self._clock))
+            whole.append(event)
+            before = event.seq
+        return whole
+
+    def _before(self, first: EmotionEvent) -> int:
+        """The number after which `first` should come; where nobody knows, there is no gap."""
+        run_id = first.run_id
+        if run_id not in self._followed:
+            own = run_id == self._history.run_id
+            self._followed[run_id] = 0 if own else self._bus.sent(run_id) or first.seq - 1
+        return self._followed[run_id]
+
+    def _restore(self, lost: BusForgot) -> None:
+        """Send again what the bus had, as far as it would still keep it and the history still has it."""
+        wanted = min(lost.sent - lost.kept if lost.kept else self._bus.keeps, self._bus.keeps)
+        found = self._outbox.again(wanted)
+        rows = self._outbox.take(1)
+        self._followed.clear()
+        if rows:
+            first = rows[0][1]
+            known = lost.kept if first.run_id == lost.run_id else 0
+            # With less found than wanted, what is missing before the first is missing from the history.
+            self._followed[first.run_id] = known if known or found < wanted else first.seq - 1
+        logger.warning("%d events are sent again", found)
+
     def _beat(self) -> bool:
-        """Tell the bus that the run is alive, every few seconds; whether that was due."""
+        """Tell the bus that the run is alive, every few seconds and when a source changes; whether that was due."""
         now = self._clock.monotonic()
         run_id = self._history.run_id
         if run_id is None or (self._next_beat_s is not None and now < self._next_beat_s):
             return False
-        self._bus.heartbeat(run_id, {"run_id": run_id, "at": rfc3339(self._clock.utc()), "events_sent": self._sent})
+        at = rfc3339(self._clock.utc())
+        sources = {source.source_id: _told(source, run_id, at) for source in self._sources()}
+        self._bus.heartbeat(run_id, {"run_id": run_id, "at": at, "events_sent": self._sent}, sources)
         self._next_beat_s = now + HEARTBEAT_S
         return True
 
-    def _fell(self, trouble: str) -> None:
+    def _fell(self, error: BusError | HistoryError) -> None:
+        trouble = str(error)
         if self._trouble != trouble:
             logger.warning("events wait in the history: %s", trouble)
+        self._cause = error.cause.value if isinstance(error, BusError) else "history"
         self._trouble = trouble
         # A batch too large for a slow line must not fail for ever; a heartbeat tells when the bus is back.
         self._batch = max(1, self._batch // 4)
         self._next_beat_s = None
+        if isinstance(error, BusForgot):
+            self._slow_down()
+
+    def _slow_down(self) -> None:
+        """A bus that forgets again and again must not be filled again and again without a pause."""
+        now = self._clock.monotonic()
+        if self._forgot_s is not None and now - self._forgot_s < _FORGETS_AGAIN_S:
+            self._backoff_s = MAX_BACKOFF_S
+        self._forgot_s = now
 
     def _rose(self) -> None:
         if self._trouble is not None:
             logger.info("events go to %s", self._bus.url)
-        self._trouble = None
+        self._trouble = self._cause = None
         self._batch = min(2 * self._batch, BATCH)
         self._backoff_s = _BACKOFF_S
+
+
+def _told(source: SourceSnapshot, run_id: str, at: str) -> dict[str, Any]:
+    """What `<prefix>:source:<id>` holds."""
+    return {
+        "source_id": source.source_id,
+        "state": source.state,
+        "cause": source.cause,
+        "fps": round(source.fps, 2),
+        "run_id": run_id,
+        "at": at,
+    }

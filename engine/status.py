@@ -40,12 +40,18 @@ class ModelSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SinkSnapshot:
-    """The history or the bus. `url` is redacted, `state` is `ok` or `down`, `pending` counts rows to send."""
+    """The history or the bus. `url` is redacted, `state` is `ok` or `down`, `pending` counts rows to send.
+
+    `cause` is one word for why a bus is down (`engine.errors.BusCause`); `lost` counts events that were gone
+    from the history before the bus could have them.
+    """
 
     url: str
     state: str
     detail: str
     pending: int
+    cause: str | None = None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Service:
         self._started_s = self._clock.monotonic()
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
-        self._relay = Relay(self._history, self._bus, self._clock)
+        self._relay = Relay(self._history, self._bus, self._clock, sources=self._seen_sources)
         self._retention = Retention(self._history, self._clock, config.history.retention_days)
         self._publish = Publish(self._history, self._relay.notify, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
@@ -102,7 +102,7 @@ class Service:
             started_at=self._started_at,
             uptime_s=self._clock.monotonic() - self._started_s,
             ready=state == "running",
-            sources=self._sources(machine) if machine else (),
+            sources=self._seen_sources(),
             models=machine.models if machine else (),
             channels=_channels(machine) if machine else {},
             events=self._publish.counts(),
@@ -132,6 +132,10 @@ class Service:
         stack.callback(server.stop)
         self.api_url = server.url
         logger.info("API at %s", server.url)
+
+    def _seen_sources(self) -> tuple[SourceSnapshot, ...]:
+        machine = self._machine
+        return self._sources(machine) if machine else ()
 
     def _sources(self, machine: Machine) -> tuple[SourceSnapshot, ...]:
         snapshots = [capture.snapshot() for capture in machine.captures]

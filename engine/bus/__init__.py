@@ -3,11 +3,12 @@
 The only package that imports redis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any, Protocol
 
-from engine.bus.link import check_url, ping
+from engine.bus.address import SCHEMES, parse
+from engine.bus.link import ping
 from engine.bus.memory import MemoryBus
 from engine.bus.redis_bus import RedisBus
 from engine.fields import Field, Name, Text, field_validator, settings
@@ -15,7 +16,7 @@ from engine.items import EmotionEvent
 
 __all__ = ["Bus", "BusConfig", "MemoryBus", "RedisBus", "open_bus", "ping"]
 
-_SCHEMES = ("redis", "rediss", "unix", "memory")
+_SCHEMES = (*SCHEMES, "memory")
 
 
 class Bus(Protocol):
@@ -25,17 +26,41 @@ class Bus(Protocol):
     def url(self) -> str:
         """Where it leads, without credentials."""
 
-    def publish(self, events: Sequence[EmotionEvent]) -> None:
-        """Send all of `events`, or raise; what raised is sent again, the same events first.
+    @property
+    def keeps(self) -> int:
+        """How many of the newest events it should get again when it has lost them."""
+
+    @property
+    def note(self) -> str:
+        """What a person should know although events are taken; empty when all is well."""
+
+    def resume(self, last: EmotionEvent) -> None:
+        """An earlier process had `last` taken, and all before it.
 
         Raises:
+            BusError: it cannot be told.
+        """
+
+    def sent(self, run_id: str) -> int:
+        """The number of the run's last event that it knows it has taken; 0 when it knows of none.
+
+        Raises:
+            BusError: it cannot be asked.
+        """
+
+    def publish(self, events: Sequence[EmotionEvent]) -> None:
+        """Send all of `events`, which are of one run and in order, or raise; then they are sent again.
+
+        Raises:
+            BusForgot: it has lost what it had taken, which should be sent again first.
             BusError: they have not been taken, or it is not known whether they have.
         """
 
-    def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:
-        """Say that the run is alive.
+    def heartbeat(self, run_id: str, payload: dict[str, Any], sources: Mapping[str, dict[str, Any]]) -> None:
+        """Say that the run is alive, and how each of its sources is.
 
         Raises:
+            BusForgot: as `publish`.
             BusError: nobody could be told.
         """
 
@@ -45,7 +70,8 @@ class Bus(Protocol):
 
 @settings
 class BusConfig:
-    """`url`: `redis://`, `rediss://`, `unix://`, or `memory://` for this process alone."""
+    """`url`: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`, or `memory://` for
+    this process alone."""
 
     url: Text = field(default="memory://", repr=False)
     prefix: Name = "moodline"
@@ -59,7 +85,7 @@ class BusConfig:
         if scheme not in _SCHEMES or "://" not in url:
             raise ValueError(f"unknown kind of bus; write one of {', '.join(f'{s}://' for s in _SCHEMES)}")
         if scheme != "memory":
-            check_url(url)
+            parse(url)
         return url
 
 

@@ -1,83 +1,112 @@
-"""A Redis client that answers within about a second, and what its errors mean."""
+"""Redis clients that answer within about a second and never try anything twice."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
-from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool, parse_url
+from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import ConnectionPool
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
+from engine.bus.address import Address, parse
+from engine.bus.meanings import one_sentence
 from engine.errors import BusError
 from engine.redact import redact
 
-_TIMEOUT_S = 1.0
-# The order matters: wrong credentials and a loading server are kinds of ConnectionError in redis-py,
-# a full or read-only server kinds of ResponseError.
-_MEANINGS: tuple[tuple[type[Exception], str], ...] = (
-    (exceptions.AuthenticationError, "Redis refuses the credentials; check user and password in bus.url"),
-    (exceptions.AuthorizationError, "Redis refuses the credentials; check user and password in bus.url"),
-    (exceptions.NoPermissionError, "Redis does not let this user do that; check its ACL"),
-    (exceptions.BusyLoadingError, "Redis is still loading its data"),
-    (exceptions.MaxConnectionsError, "Redis has no connection left"),
-    (exceptions.OutOfMemoryError, "Redis is out of memory; raise maxmemory or lower bus.maxlen"),
-    (exceptions.ReadOnlyError, "Redis is a read-only replica; point bus.url at the primary"),
-    (exceptions.TimeoutError, "Redis does not answer in time"),
-    (exceptions.ConnectionError, "Redis cannot be reached"),
-    (exceptions.ResponseError, "Redis refuses"),
-    (exceptions.RedisError, "Redis failed"),
-    (OSError, "Redis cannot be reached"),
-)
-# redis-py repeats the command, which holds a part of the event.
-_COMMAND = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ")
-_SELF_EVIDENT = (
-    exceptions.AuthenticationError,
-    exceptions.BusyLoadingError,
-    exceptions.OutOfMemoryError,
-    exceptions.ReadOnlyError,
-)
+TIMEOUT_S = 1.0
 
 
-def check_url(url: str) -> None:
-    """Without connecting, make sure that `url` can be connected to.
+class Link:
+    """One Redis, one behind sentinels, or a cluster. Making it connects to nothing; any thread may `close` it."""
 
-    Raises:
-        ValueError: it cannot; the message holds no part of the URL.
-    """
-    if url.count("@") > 1 or "#" in url:
-        raise ValueError("not a Redis URL; write @ : / ? # in a user or password as %40 %3A %2F %3F %23")
-    try:
-        _ = urlsplit(url).port
-        _pool(url, _TIMEOUT_S).make_connection()
-    except (ValueError, TypeError, exceptions.RedisError):
-        raise ValueError("not a Redis URL; write redis://[user:password@]host:port/db or unix:///path?db=0") from None
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises `ValueError` when `url` cannot be connected to. `timeout_s` is for each answer."""
+        self._address = parse(url)
+        self._options = _options(timeout_s)
+        self._cluster: Any = None
+        self._client: Any = None
+        if self._address.kind == "sentinel":
+            self._client = _behind_sentinels(self._address, self._options)
+        elif self._address.kind == "":
+            pool = ConnectionPool(**{**self._address.options, **self._options})
+            self._client = redis.Redis.from_pool(pool)
+
+    def client(self, key: str) -> Any:
+        """A client of the server that holds `key`: for commands on that key and others of its slot."""
+        if self._client is not None:
+            return self._client
+        cluster = self._nodes()
+        return cluster.get_redis_connection(cluster.get_node_from_key(key))
+
+    def set_all(self, values: Mapping[str, bytes], ttl_s: int) -> None:
+        """Set each key, for `ttl_s`."""
+        if self._client is None:
+            for key, value in values.items():
+                self._nodes().set(key, value, ex=ttl_s)
+            return
+        with self._client.pipeline(transaction=False) as commands:
+            for key, value in values.items():
+                commands.set(key, value, ex=ttl_s)
+            commands.execute()
+
+    def renew(self) -> None:
+        """After a failure: in a cluster, ask anew who holds what."""
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            cluster.close()
+
+    def close(self) -> None:
+        """Closing twice does nothing."""
+        if self._client is not None:
+            self._client.close()
+        self.renew()
+
+    def _nodes(self) -> Any:
+        if self._cluster is None:
+            options = {name: value for name, value in self._address.options.items() if name not in _OWN}
+            options.update(self._options)
+            del options["retry"]  # of single connections; a cluster's are never tried again
+            self._cluster = RedisCluster(
+                startup_nodes=[_NODE(host, port) for host, port in self._address.hosts],
+                retry=Retry(NoBackoff(), 0),
+                ssl=self._address.tls,
+                **options,
+            )
+        return self._cluster
 
 
-def connect(url: str, timeout_s: float = _TIMEOUT_S) -> Any:
-    """A client for `url`; it connects with its first command and never tries anything twice."""
-    return redis.Redis.from_pool(_pool(url, timeout_s))
+_OWN = ("host", "port", "db", "connection_class")
+# Classes without type annotations.
+_NODE: Any = ClusterNode
+_SENTINEL: Any = Sentinel
+_SENTINEL_POOL: Any = SentinelConnectionPool
 
 
-def _pool(url: str, timeout_s: float) -> ConnectionPool:
-    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
-    options.update(
-        socket_timeout=timeout_s,
-        socket_connect_timeout=min(timeout_s, _TIMEOUT_S),
+def _options(timeout_s: float) -> dict[str, Any]:
+    return {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": min(timeout_s, TIMEOUT_S),
         # Whether to send again is for the relay to decide: a repeat here would be a second copy.
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-        retry_on_timeout=False,
-        health_check_interval=0,
-        protocol=2,
-        decode_responses=True,
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "retry_on_timeout": False,
+        "health_check_interval": 0,
+        "protocol": 2,
+        "decode_responses": True,
         # Others may write into the stream, too: what they wrote must not end the relay.
-        encoding_errors="replace",
-    )
-    return ConnectionPool(**options)
+        "encoding_errors": "replace",
+    }
+
+
+def _behind_sentinels(address: Address, options: dict[str, Any]) -> Any:
+    asked = {**(address.sentinel_options or {}), **options}
+    asked.pop("connection_class", None)
+    sentinel = _SENTINEL(address.hosts, sentinel_kwargs={**asked, "ssl": address.tls})
+    own = {name: value for name, value in address.options.items() if name not in ("host", "port", "connection_class")}
+    pool = _SENTINEL_POOL(address.service, sentinel, **{**own, **options}, ssl=address.tls)
+    return redis.Redis.from_pool(pool)
 
 
 def ping(url: str) -> str:
@@ -87,29 +116,11 @@ def ping(url: str) -> str:
         BusError: none, or `url` is none of Redis.
     """
     try:
-        check_url(url)
+        link = Link(url)
     except ValueError as error:
         raise BusError(f"bus {redact(url)}: {error}") from error
-    client = connect(url)
     try:
         with one_sentence(url):
-            return f"{redact(url)} answers, Redis {client.info('server')['redis_version']}"
+            return f"{redact(url)} answers, Redis {link.client('').info('server')['redis_version']}"
     finally:
-        client.close()
-
-
-@contextmanager
-def one_sentence(url: str) -> Iterator[None]:
-    """Turns what redis-py raises into `BusError`: which server, what is wrong, what to do."""
-    try:
-        yield
-    except (exceptions.RedisError, OSError) as error:
-        raise BusError(f"bus {redact(url)}: {_meaning(error)}") from error
-
-
-def _meaning(error: Exception) -> str:
-    sentence = next(text for kind, text in _MEANINGS if isinstance(error, kind))
-    detail = _COMMAND.sub("", (str(error).splitlines() or [""])[0])[:200]
-    if isinstance(error, _SELF_EVIDENT) or not detail:
-        return sentence
-    return f"{sentence}: {redact(detail)}"
+        link.close()

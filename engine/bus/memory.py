@@ -1,13 +1,13 @@
 """The bus within one process."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from types import TracebackType
 from typing import Any
 
 from engine.channel import Channel
-from engine.errors import BusError, ChannelClosed
+from engine.errors import BusCause, BusError, ChannelClosed
 from engine.items import EmotionEvent
 
 _WAITING = 1000
@@ -56,6 +56,8 @@ class MemoryBus:
     """Keeps the last `maxlen` events and hands each to every subscriber. Any thread may call any method."""
 
     url = "memory://"
+    keeps = 0
+    note = ""
 
     def __init__(self, maxlen: int = 1_000) -> None:
         self._events: deque[EmotionEvent] = deque(maxlen=maxlen)
@@ -76,14 +78,21 @@ class MemoryBus:
                 for event in events:
                     subscription.put(event)
 
-    def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:  # noqa: ARG002
+    def resume(self, last: EmotionEvent) -> None:
+        """Whoever subscribed to an earlier process is gone with it."""
+
+    def sent(self, run_id: str) -> int:  # noqa: ARG002
+        """It keeps no count."""
+        return 0
+
+    def heartbeat(self, run_id: str, payload: dict[str, Any], sources: Mapping[str, dict[str, Any]]) -> None:  # noqa: ARG002
         """Nobody outside this process could hear it; raises `BusError` when the bus is closed."""
         with self._lock:
             self._check_open()
 
     def _check_open(self) -> None:
         if self._closed:
-            raise BusError("bus memory:// is closed")
+            raise BusError("bus memory:// is closed", BusCause.CLOSED)
 
     def recent(self) -> list[EmotionEvent]:
         """The last `maxlen` events, oldest first."""

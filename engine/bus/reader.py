@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from engine.bus.link import connect, one_sentence
+from engine.bus.link import Link
+from engine.bus.meanings import one_sentence
 from engine.bus.redis_bus import stream_name
 from engine.errors import BusError
 
@@ -58,23 +59,24 @@ class _Reader:
         self._stream = stream
         self._since = since
         # Longer than Redis is asked to wait, or silence would look like an outage.
-        self._client: Any = connect(url, timeout_s=_BLOCK_S + 2)
+        self._link = Link(url, timeout_s=_BLOCK_S + 2)
 
     def read(self) -> list[Entry]:
         """What has come since; waits up to a second for something."""
         with one_sentence(self._url):
+            client: Any = self._link.client(self._stream)
             if self._since == NEWEST:
                 # "$" means the moment of each command: what comes between two would be lost.
-                newest = self._client.xrevrange(self._stream, count=1)
+                newest = client.xrevrange(self._stream, count=1)
                 self._since = newest[0][0] if newest else OLDEST
-            answer = self._client.xread({self._stream: self._since}, count=_AT_ONCE, block=int(_BLOCK_S * 1000))
+            answer = client.xread({self._stream: self._since}, count=_AT_ONCE, block=int(_BLOCK_S * 1000))
         rows = answer[0][1] if answer else []
         if rows:
             self._since = rows[-1][0]
         return [_entry(stream_id, fields) for stream_id, fields in rows]
 
     def close(self) -> None:
-        self._client.close()
+        self._link.close()
 
 
 def _entry(stream_id: str, fields: dict[str, str]) -> Entry:

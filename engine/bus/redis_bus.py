@@ -1,18 +1,65 @@
-"""The bus over Redis: a stream that keeps, and channels for whoever only listens."""
+"""The bus over Redis: a stream that keeps, and channels for whoever only listens.
 
-from collections.abc import Iterator, Sequence
+Every event reaches the stream once, in order, however connections break. For each run Redis keeps a *mark*: the
+number of the last event it took. One script compares the mark with what the sender believes, adds the batch,
+tells the channels and moves the mark; Redis runs it whole or not at all. So a batch of which it is not known
+whether it arrived can be sent again: had it arrived, or does it arrive late, out of a dead connection's buffer, the
+mark no longer fits and nothing is added. A mark lower than believed means that Redis has lost data.
+
+Explicit entry ids `<seq>-0` would give the same for one run, but all runs and all shards of a prefix share one
+stream, whose ids must grow: a second run would begin at 1 again and be refused. Ids made by Redis also carry the
+time, which `--since` and readers rely on, and go on growing after Redis was wiped, so that a reader that resumes from
+an id misses nothing of what is sent again.
+
+Mark and stream lie in one slot of a cluster; PUBLISH has no slot, a cluster's nodes pass it on.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from redis import exceptions
+
 from engine import jsontext
-from engine.bus.link import connect, one_sentence
-from engine.errors import BusError
+from engine.bus.link import Link
+from engine.bus.meanings import one_sentence
+from engine.errors import BusCause, BusError, BusForgot
 from engine.items import EmotionEvent
 from engine.redact import redact
 
-HEARTBEAT_TTL_S = 15
-_LOOK_BACK = 1000
-"""How far back in the stream to look for events of which it is not known whether they arrived."""
+logger = logging.getLogger(__name__)
+
+ALIVE_TTL_S = 15
+MARK_TTL_S = 30 * 86_400
+KEPT = 100_000
+"""At most so many events are sent again to a Redis that has lost them."""
+_PAGE = 1000
+
+# KEYS: stream, mark. ARGV: the mark believed in, the mark's TTL, MAXLEN, then six fields of each event.
+# Answers {1, mark} when it has added them, else {0, the mark it found}. What may be refused (full, read-only, not
+# allowed, another kind of key) comes first, so that nothing is added by half; listeners are told last and at will.
+_APPEND = """
+local before = redis.call('GET', KEYS[2])
+local mark = tonumber(before or '0')
+if redis.call('EXISTS', KEYS[1]) == 0 then mark = 0 end
+if tonumber(ARGV[1]) ~= mark then return {0, mark} end
+local last = ARGV[#ARGV - 1]
+redis.call('SET', KEYS[2], last, 'EX', ARGV[2])
+for i = 4, #ARGV, 6 do
+  local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'event_id', ARGV[i], 'type', ARGV[i + 1],
+    'source_id', ARGV[i + 2], 'track_uid', ARGV[i + 3], 'seq', ARGV[i + 4], 'payload', ARGV[i + 5])
+  if type(added) == 'table' and added.err then
+    if before then redis.call('SET', KEYS[2], before, 'EX', ARGV[2]) else redis.call('DEL', KEYS[2]) end
+    return added
+  end
+end
+for i = 4, #ARGV, 6 do
+  redis.pcall('PUBLISH', KEYS[1], ARGV[i + 5])
+  if ARGV[i + 2] ~= '' then redis.pcall('PUBLISH', KEYS[1] .. ':' .. ARGV[i + 2], ARGV[i + 5]) end
+end
+return {1, tonumber(last)}
+"""
 
 
 def stream_name(prefix: str) -> str:
@@ -20,11 +67,15 @@ def stream_name(prefix: str) -> str:
     return f"{prefix}:events"
 
 
-class RedisBus:
-    """Connects with the first `publish` or `heartbeat`, again after every failure; blocks about 1 s at most.
+def mark_name(prefix: str, run_id: str) -> str:
+    """The key that holds the number of the run's last event; braces put it into the stream's slot of a cluster."""
+    return f"{prefix}:sent:{{{stream_name(prefix)}}}:{run_id}"
 
-    One batch arrives whole or not at all. At the start, and after a failure that leaves in doubt whether it
-    did, the end of the stream is asked which events it has, until it lacks one.
+
+class RedisBus:
+    """Connects with the first use, again after every failure; each answer is waited for 1 s at most.
+
+    For one thread, but for `close`, `url` and `note`.
     """
 
     def __init__(self, url: str, prefix: str, maxlen: int = 100_000) -> None:
@@ -32,61 +83,173 @@ class RedisBus:
         self._prefix = prefix
         self._stream = stream_name(prefix)
         self._maxlen = maxlen
-        self._client = connect(url)
-        self._in_doubt = True
+        self._link = Link(url)
+        self._believed: dict[str, int] = {}
+        self._greeted = False
         self._closed = False
+        self._note = ""
 
     @property
     def url(self) -> str:
         return redact(self._address)
 
+    @property
+    def keeps(self) -> int:
+        """How many of the newest events Redis should get again when it has lost them."""
+        return min(self._maxlen, KEPT)
+
+    @property
+    def note(self) -> str:
+        """What is dangerous in how this Redis is set up, as far as it tells; else empty."""
+        return self._note
+
+    def resume(self, last: EmotionEvent) -> None:
+        """`last` and all before it was taken once; whether Redis still knows shows with the next call.
+
+        Raises:
+            BusError: Redis cannot be asked.
+        """
+        with self._talk() as client:
+            self._believed = {last.run_id: last.seq}
+            if not client.exists(mark_name(self._prefix, last.run_id)) and self._finds(client, last.event_id):
+                # The mark is older than its time to live, or than marks.
+                client.set(mark_name(self._prefix, last.run_id), last.seq, ex=MARK_TTL_S)
+
+    def sent(self, run_id: str) -> int:
+        """The number of the last event of the run that Redis has taken; 0 when it knows of none.
+
+        Raises:
+            BusError: Redis cannot be asked.
+        """
+        with self._talk() as client:
+            return self._mark(client, run_id)
+
     def publish(self, events: Sequence[EmotionEvent]) -> None:
-        """Add to the stream, then tell the channels, in one transaction."""
-        with self._talk():
-            missing = self._missing(events) if self._in_doubt else events
-            if missing:
-                self._in_doubt = True
-                self._send(missing)
-                self._in_doubt = False
+        """Add `events`, all of one run and in order, to the stream and tell the channels, whole or not at all.
 
-    def _missing(self, events: Sequence[EmotionEvent]) -> list[EmotionEvent]:
-        """The events that the end of the stream does not hold."""
-        newest = self._client.xrevrange(self._stream, count=_LOOK_BACK)
-        there = {fields.get("event_id") for _, fields in newest}
-        return [event for event in events if event.event_id not in there]
+        Raises:
+            BusForgot: Redis no longer has what it had; nothing was added.
+        """
+        if events:
+            with self._talk() as client:
+                self._append(client, events)
 
-    def _send(self, events: Sequence[EmotionEvent]) -> None:
-        with self._client.pipeline(transaction=True) as commands:
-            for event in events:
-                payload = jsontext.dumps(event.document)
-                commands.xadd(self._stream, _fields(event, payload), maxlen=self._maxlen, approximate=True)
-                commands.publish(self._stream, payload)
-                commands.publish(f"{self._stream}:{event.source_id}", payload)
-            commands.execute()
+    def heartbeat(self, run_id: str, payload: dict[str, Any], sources: Mapping[str, dict[str, Any]]) -> None:
+        """Set `<prefix>:engine:<run_id>` and `<prefix>:source:<id>`, which Redis forgets after `ALIVE_TTL_S`.
 
-    def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:
-        """Set `<prefix>:engine:<run_id>`, which Redis forgets after `HEARTBEAT_TTL_S`."""
-        with self._talk():
-            self._client.set(f"{self._prefix}:engine:{run_id}", jsontext.dumps(payload), ex=HEARTBEAT_TTL_S)
+        Raises:
+            BusForgot: Redis no longer has the run's events.
+        """
+        values = {f"{self._prefix}:engine:{run_id}": jsontext.dumps(payload)}
+        values.update((f"{self._prefix}:source:{name}", jsontext.dumps(told)) for name, told in sources.items())
+        with self._talk() as client:
+            believed = self._believed.get(run_id)
+            if believed:
+                mark = self._mark(client, run_id)
+                if mark < believed:
+                    raise self._forgot(run_id, mark)
+            self._link.set_all(values, ALIVE_TTL_S)
 
     def close(self) -> None:
         self._closed = True
-        self._client.close()
+        self._link.close()
+
+    def _append(self, client: Any, events: Sequence[EmotionEvent]) -> None:
+        run_id = events[0].run_id
+        if run_id not in self._believed:
+            self._believed[run_id] = self._mark(client, run_id) or self._marked_by(client, events)
+        while events := [event for event in events if event.seq > self._believed[run_id]]:
+            added, mark = self._call(client, run_id, events)
+            believed = self._believed[run_id]
+            if not added and mark < believed:
+                raise self._forgot(run_id, mark)
+            self._believed[run_id] = mark
+
+    def _call(self, client: Any, run_id: str, events: Sequence[EmotionEvent]) -> tuple[int, int]:
+        believed = self._believed[run_id]
+        keys = (self._stream, mark_name(self._prefix, run_id))
+        arguments: list[Any] = [believed, MARK_TTL_S, self._maxlen]
+        for event in events:
+            arguments += _fields(event)
+        try:
+            added, mark = client.eval(_APPEND, len(keys), *keys, *arguments)
+        except exceptions.OutOfMemoryError:
+            # Even an XADD that would trim is refused; XTRIM is not, and frees what a longer MAXLEN once let in.
+            if not client.xtrim(self._stream, maxlen=self._maxlen, approximate=False):
+                raise
+            added, mark = client.eval(_APPEND, len(keys), *keys, *arguments)
+        return added, mark
+
+    def _mark(self, client: Any, run_id: str) -> int:
+        with client.pipeline(transaction=False) as commands:
+            commands.exists(self._stream)
+            commands.get(mark_name(self._prefix, run_id))
+            there, mark = commands.execute()
+        return int(mark or 0) if there else 0
+
+    def _marked_by(self, client: Any, events: Sequence[EmotionEvent]) -> int:
+        """Without a mark, the end of the stream tells how many of `events` it has; then it is the mark."""
+        newest = client.xrevrange(self._stream, count=_PAGE)
+        there = {fields.get("event_id") for _, fields in newest}
+        mark = max((event.seq for event in events if event.event_id in there), default=0)
+        if mark:
+            client.set(mark_name(self._prefix, events[0].run_id), mark, ex=MARK_TTL_S)
+        return mark
+
+    def _finds(self, client: Any, event_id: str) -> bool:
+        """Whether the event is among the newest `keeps` of the stream."""
+        end, seen = "+", 0
+        while seen < self.keeps:
+            rows = client.xrevrange(self._stream, max=end, count=_PAGE)
+            if any(fields.get("event_id") == event_id for _, fields in rows):
+                return True
+            if len(rows) < _PAGE:
+                return False
+            seen, end = seen + len(rows), f"({rows[-1][0]}"
+        return False
+
+    def _forgot(self, run_id: str, mark: int) -> BusForgot:
+        believed = self._believed[run_id]
+        self._believed.clear()
+        return BusForgot(
+            f"bus {self.url}: Redis has lost events: it had {believed} of run {run_id} and knows {mark}",
+            run_id, believed, mark,
+        )  # fmt: skip
 
     @contextmanager
-    def _talk(self) -> Iterator[None]:
+    def _talk(self) -> Iterator[Any]:
         if self._closed:
-            raise BusError(f"bus {self.url} is closed")
-        with one_sentence(self._address):
-            yield
+            raise BusError(f"bus {self.url} is closed", BusCause.CLOSED)
+        try:
+            with one_sentence(self._address):
+                client = self._link.client(self._stream)
+                if not self._greeted:
+                    self._greet(client)
+                yield client
+        except BusForgot:
+            raise
+        except BusError:
+            self._greeted = False
+            self._link.renew()
+            raise
+
+    def _greet(self, client: Any) -> None:
+        """At the beginning and after every failure, see whether this Redis may throw the stream away."""
+        try:
+            memory = client.info("memory")
+        except exceptions.NoPermissionError:
+            memory = {}
+        policy = str(memory.get("maxmemory_policy", ""))
+        note = ""
+        if memory.get("maxmemory") and policy.startswith("allkeys"):
+            note = f"Redis may throw events away: its maxmemory-policy is {policy}; set noeviction or a volatile one"
+        if note and note != self._note:
+            logger.warning("bus %s: %s", self.url, note)
+        self._note = note
+        self._greeted = True
 
 
-def _fields(event: EmotionEvent, payload: bytes) -> dict[str, str | bytes | int]:
-    return {
-        "event_id": event.event_id,
-        "type": event.type,
-        "source_id": event.source_id,
-        "track_uid": event.track_uid or "",
-        "seq": event.seq,
-        "payload": payload,
-    }
+def _fields(event: EmotionEvent) -> tuple[str | int | bytes, ...]:
+    return (
+        event.event_id, event.type, event.source_id, event.track_uid or "", event.seq, jsontext.dumps(event.document),
+    )  # fmt: skip

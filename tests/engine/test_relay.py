@@ -1,17 +1,18 @@
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from engine.bus import MemoryBus
-from engine.errors import BusError, HistoryError
+from engine.errors import BusError, BusForgot, HistoryError
 from engine.history import History
 from engine.items import EmotionEvent
 from engine.relay import Relay
 from engine.stages.publish import Publish
 from engine.testing import FakeClock
-from tests.support.documents import event
+from tests.support.documents import event, status
+from tests.support.run_status import run_status
 
 CANARY = "hunter2-S3cr3t"
 
@@ -30,15 +31,17 @@ class ScriptedBus(MemoryBus):
         self.calls = 0
         self.batches: list[list[int]] = []
         self.beats: list[dict[str, Any]] = []
+        self.told: list[Mapping[str, dict[str, Any]]] = []
         self._on_call = on_call
 
     def publish(self, events: Sequence[EmotionEvent]) -> None:
         self._count()
         self.batches.append([one.seq for one in events])
 
-    def heartbeat(self, run_id: str, payload: dict[str, Any]) -> None:
+    def heartbeat(self, run_id: str, payload: dict[str, Any], sources: Mapping[str, dict[str, Any]]) -> None:
         self._count()
         self.beats.append(payload)
+        self.told.append(sources)
 
     def _count(self) -> None:
         self.calls += 1
@@ -82,7 +85,7 @@ def test_each_consumer_gets_everything(history: History) -> None:
         assert bus.seqs() == [1, 2]
 
 
-def test_back_off_doubles_to_two_seconds_and_news_do_not_shorten_it(history: History) -> None:
+def test_back_off_doubles_to_a_second_and_a_half_and_news_do_not_shorten_it(history: History) -> None:
     clock = FakeClock()
     relay: Relay
 
@@ -93,7 +96,7 @@ def test_back_off_doubles_to_two_seconds_and_news_do_not_shorten_it(history: His
 
     relay = Relay(history, ScriptedBus(failures=7, on_call=on_call), clock)
     relay.run()
-    assert clock.waits == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    assert clock.waits == [0.2, 0.4, 0.8, 1.5, 1.5, 1.5]
 
 
 def test_after_a_failure_everything_arrives_once_in_order_in_growing_batches(history: History) -> None:
@@ -198,3 +201,97 @@ def test_a_bus_that_refuses_everything_leaves_the_rows_in_the_history(history: H
     run_until_idle(relay)
     assert [one.seq for _, one in history.events_after(0, limit=10)] == [1, 2]
     assert relay.snapshot().pending == 2
+
+
+class ForgetfulBus(ScriptedBus):
+    """Loses all it had when the batch that begins with event `at` comes, so many `times`."""
+
+    keeps = 100
+
+    def __init__(self, at: int, times: int = 1, kept: int = 0) -> None:
+        super().__init__()
+        self._at, self._times, self._kept = at, times, kept
+
+    def publish(self, events: Sequence[EmotionEvent]) -> None:
+        if self._times and self._at in [event.seq for event in events]:
+            self._times -= 1
+            self.batches = [[seq for seq in self.seqs() if seq <= self._kept]]
+            raise BusForgot("bus scripted: lost", events[0].run_id, self._at - 1, self._kept)
+        super().publish(events)
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_bus_that_forgot_gets_again_what_it_lacks(history: History, kept: int) -> None:
+    bus = ForgetfulBus(at=11, kept=kept)
+    relay = Relay(history, bus, FakeClock())
+    history.append([event(n) for n in range(1, 11)])
+    run_until_idle(relay)
+    history.append([event(n) for n in range(11, 21)])
+    run_until_idle(relay)
+    assert bus.seqs() == list(range(1, 21))
+    assert (relay.snapshot().lost, relay.snapshot().state) == (0, "ok")
+
+
+def test_it_gets_again_no_more_than_it_would_keep_and_that_is_no_loss(history: History) -> None:
+    bus = ForgetfulBus(at=301)
+    relay = Relay(history, bus, FakeClock())
+    history.append([event(n) for n in range(1, 301)])
+    run_until_idle(relay)
+    history.append([event(301)])
+    run_until_idle(relay)
+    assert bus.seqs() == list(range(201, 302))
+    assert relay.snapshot().lost == 0
+
+
+def test_a_bus_that_forgets_again_and_again_is_not_filled_in_a_hot_loop(history: History) -> None:
+    clock = FakeClock()
+    bus = ForgetfulBus(at=2, times=4)
+    relay = Relay(history, bus, clock)
+    history.append([event(1), event(2)])
+    bus._on_call = lambda _number: relay.stop(10)
+    relay.run()
+    assert bus.seqs() == [1, 2]
+    assert clock.waits == [0.2, 1.5, 1.5, 1.5]
+
+
+def test_missing_numbers_become_one_gap_that_is_counted(history: History) -> None:
+    history.append([event(1), event(2), event(6), event(7)])
+    bus = ScriptedBus()
+    relay = Relay(history, bus, FakeClock())
+    run_until_idle(relay)
+    assert bus.seqs() == [1, 2, 5, 6, 7]  # the gap has the number of the last that it stands for
+    assert relay.snapshot().lost == 3
+
+
+def test_the_own_run_begins_with_one_and_another_wherever_it_is_found(history: History) -> None:
+    history.append([event(5, run_id="earlier"), event(3, run_id="run-1")])
+    bus = ScriptedBus()
+    relay = Relay(history, bus, FakeClock())
+    run_until_idle(relay)
+    assert bus.seqs() == [5, 2, 3]
+    assert relay.snapshot().lost == 2
+
+
+def test_the_sources_are_told_with_the_heartbeat_and_at_once_when_one_changes(history: History) -> None:
+    source = run_status().sources[0]
+    bus = ScriptedBus(on_call=lambda number: relay.stop(0) if number == 4 else None)
+    relay = Relay(history, bus, FakeClock(), sources=lambda: (source,))
+    history.append([event(1)])
+    relay._step()
+    history.append([status(2, "offline")])
+    relay._step()
+    assert len(bus.told) == 2
+    assert bus.told[0] == {
+        source.source_id: {
+            "source_id": source.source_id, "state": source.state, "cause": source.cause,
+            "fps": round(source.fps, 2), "run_id": "run-1", "at": "2026-01-01T00:16:40.000Z",
+        }
+    }  # fmt: skip
+
+
+def test_the_snapshot_names_the_cause_in_one_word(history: History) -> None:
+    history.append([event(1)])
+    bus = ScriptedBus(failures=100)
+    relay = Relay(history, bus, FakeClock())
+    run_until_idle(relay)
+    assert relay.snapshot().cause == "refused"

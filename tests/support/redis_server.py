@@ -45,6 +45,11 @@ class RedisServer:
             self.start()
 
     @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._socket
+
+    @property
     def url(self) -> str:
         """With the password, where there is one."""
         return f"unix://{f':{self._password}@' if self._password else ''}{self._socket}?db=0"
@@ -67,6 +72,13 @@ class RedisServer:
             self._process.wait(10)
         self._process = None
         self._socket.unlink(missing_ok=True)
+
+    def wipe(self) -> None:
+        """As if its disk were lost: killed, emptied and started again."""
+        self.kill()
+        shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+        (self.folder / "dump.rdb").unlink(missing_ok=True)
+        self.start()
 
     def freeze(self) -> None:
         """It takes connections but answers nothing, until `thaw`."""
