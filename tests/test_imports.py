@@ -17,6 +17,8 @@ HOMES = {
     "insightface": ["engine/detectors/scrfd.py"],
     "redis": ["engine/bus/"],
     "sqlalchemy": ["engine/history/"],
+    "alembic": ["engine/history/migrations/"],
+    "pyarrow": ["pipelines/history_parquet.py"],
     "fastapi": ["engine/api/"],
     "fastapi_swagger": ["engine/api/"],
     "starlette": ["engine/api/"],

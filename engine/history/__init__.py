@@ -4,8 +4,37 @@ The only package that imports SQLAlchemy.
 """
 
 from engine.history.config import HistoryConfig
-from engine.history.records import BadCursor, EventFilter, Page, TrackFilter, TrackRecord
+from engine.history.outbox import Outbox
+from engine.history.records import (
+    BadCursor,
+    EmotionBucket,
+    EventFilter,
+    Page,
+    Removed,
+    RunRecord,
+    Sample,
+    SourceRecord,
+    StatsFilter,
+    TrackFilter,
+    TrackRecord,
+)
 from engine.history.retention import Retention
 from engine.history.store import History
 
-__all__ = ["BadCursor", "EventFilter", "History", "HistoryConfig", "Page", "Retention", "TrackFilter", "TrackRecord"]
+__all__ = [
+    "BadCursor",
+    "EmotionBucket",
+    "EventFilter",
+    "History",
+    "HistoryConfig",
+    "Outbox",
+    "Page",
+    "Removed",
+    "Retention",
+    "RunRecord",
+    "Sample",
+    "SourceRecord",
+    "StatsFilter",
+    "TrackFilter",
+    "TrackRecord",
+]

@@ -1,31 +1,32 @@
 """An open database: one writer at a time, many readers, and errors in one line."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from engine.errors import HistoryError
-from engine.history.schema import metadata
+from engine.history import migrations
+from engine.history.backend import Backend, Ownership
+from engine.history.postgres import Postgres
+from engine.history.sqlite import Sqlite
 
-_BUSY_S = 5.0
-"""How long to wait for another process to finish writing; `?timeout=` in the URL overrides it."""
-_WAL_KEPT_BYTES = 64 * 2**20
-_READERS = 40
-"""As many as the API has threads, so that none waits for a connection."""
+
+def _backend(url: str) -> Backend:
+    parsed = make_url(url)
+    return Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else Postgres(parsed)
 
 
 class Database:
     """Any thread may read or write; writers wait for each other."""
 
     def __init__(self, url: str) -> None:
-        self._url: URL = make_url(url)
-        self.name: str = self._url.render_as_string(hide_password=True)
-        self._in_memory = self._url.database in (None, "", ":memory:")
+        self._backend = _backend(url)
+        self.name = self._backend.name
         self._engine: Engine | None = None
         self._lock = Lock()
         self.failure = ""
@@ -33,53 +34,49 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """Where it is kept; None in memory."""
-        return None if self._in_memory else Path(self._url.database or "")
+        """Where it is kept; None in memory and on a server."""
+        return self._backend.file
 
     def open(self) -> None:
-        """Connect and create what is missing.
+        """Connect, create what is missing and bring older tables up to date.
 
         Raises:
-            HistoryError: the folder is missing, or the file cannot be opened or is no database.
+            HistoryError: it cannot be reached or opened, or belongs to a newer or another program.
         """
-        self._check_folder()
-        engine = self._create_engine()
-        event.listen(engine, "connect", _prepare)
+        engine: Engine | None = None
         try:
-            metadata.create_all(engine)
-        except SQLAlchemyError as error:
-            engine.dispose()
-            raise HistoryError(f"history {self.name} cannot be opened: {_reason(error)}") from error
+            engine = self._backend.create()
+            self._migrate(engine)
+        except (SQLAlchemyError, HistoryError) as error:
+            if engine is not None:
+                engine.dispose()
+            raise HistoryError(f"history {self.name} cannot be opened: {self._reason(error)}") from error
         self._engine = engine
 
-    def _check_folder(self) -> None:
-        folder = Path(self._url.database or "").parent
-        if not self._in_memory and not folder.is_dir():
-            raise HistoryError(
-                f"history {self.name} cannot be opened: folder {str(folder)!r} does not exist; create it"
-            )
-
-    def _create_engine(self) -> Engine:
-        if self._in_memory:
-            # A database in memory lives in one connection, so all threads share it.
-            return create_engine(
-                self._url,
-                poolclass=StaticPool,
-                connect_args={"check_same_thread": False},
-                hide_parameters=True,
-            )
-        return create_engine(
-            self._url.update_query_dict({"timeout": str(_BUSY_S), **self._url.query}),
-            pool_size=4,
-            max_overflow=_READERS,
-            hide_parameters=True,
-        )
+    def _migrate(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            if migrations.is_current(connection):
+                return
+            used = not migrations.is_new(connection)
+        ownership = self._backend.ownership(engine)
+        try:
+            if used:
+                # A run of the older program could not go on with the new tables.
+                ownership.begin()
+            with self._backend.exclusive(engine) as connection:
+                migrations.upgrade(connection)
+        finally:
+            ownership.release()
 
     def close(self) -> None:
         """Close every connection. Closing twice does nothing."""
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
+
+    def ownership(self) -> Ownership:
+        """Which runs are this process's; one object for each open history."""
+        return self._backend.ownership(self._opened())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -88,7 +85,7 @@ class Database:
         Raises:
             HistoryError: the database is closed or does not answer.
         """
-        if self._in_memory:
+        if self._backend.one_connection:
             # In one shared connection a reader must not end the writer's transaction.
             with self._lock, self._connection() as connection:
                 yield connection
@@ -97,42 +94,63 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, appends: bool = False, shreds: bool = False) -> Iterator[Connection]:
         """A transaction: all of it is stored when the block ends, nothing when it raises.
 
+        `appends` keeps other processes from adding events meanwhile; with `shreds` what is deleted is overwritten.
+
         Raises:
-            HistoryError: nothing was stored.
+            HistoryError: nothing was stored, as far as is known: a connection lost at the very end may have
+                stored everything.
         """
         with self._lock:
             try:
-                with self._connection() as connection, connection.begin():
+                with self._connection(writes=True) as connection, connection.begin():
+                    if appends:
+                        self._backend.begin_append(connection)
+                    if shreds:
+                        self._backend.shred(connection)
                     yield connection
             except HistoryError as error:
                 self.failure = str(error)
                 raise
             self.failure = ""
 
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def size_bytes(self) -> int:
+        """What the rows take up, indices included, and room that is free for new ones not."""
+        with self.read() as connection:
+            return self._backend.size_bytes(connection)
+
+    def shrink(self) -> None:
+        """Give some free room back to the disk."""
+        self._tidy(self._backend.shrink)
+
+    def settle(self) -> None:
+        """What was deleted is gone from the log beside the database, too."""
+        self._tidy(self._backend.settle)
+
+    def _tidy(self, action: Callable[[Engine], None]) -> None:
+        with self._lock:
+            try:
+                action(self._opened())
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                raise HistoryError(f"history {self.name}: {self._reason(error)}") from error
+
+    def _opened(self) -> Engine:
         if self._engine is None:
             raise HistoryError(f"history {self.name} is not open")
+        return self._engine
+
+    @contextmanager
+    def _connection(self, writes: bool = False) -> Iterator[Connection]:
+        engine = self._opened()
         try:
-            with self._engine.connect() as connection:
-                yield connection
+            with engine.connect() as plain:
+                yield plain.execution_options(writes=True) if writes else plain
         except SQLAlchemyError as error:
-            raise HistoryError(f"history {self.name}: {_reason(error)}") from error
+            raise HistoryError(f"history {self.name}: {self._reason(error)}") from error
 
-
-def _prepare(connection: Any, _record: object) -> None:
-    """Settings of one SQLite connection; `synchronous=NORMAL` survives a crash of the process."""
-    for setting in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        f"journal_size_limit={_WAL_KEPT_BYTES}",
-    ):
-        connection.execute(f"PRAGMA {setting}").close()
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return (str(cause).splitlines() or [type(error).__name__])[0][:200]
+    def _reason(self, error: Exception) -> str:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        lines = self._backend.safe(str(cause)).strip().splitlines()
+        return (lines or [type(cause).__name__])[0][:300]

@@ -1,57 +1,145 @@
-"""Filters and pages as SQL."""
+"""Filters and pages as SQL that an index answers whatever the filter, and page 1,000 as fast as page 1.
 
-from collections.abc import Iterator
+Lists are ordered by a time and a row id, and a page begins after the last place of the one before (keyset paging).
+Four indices serve all combinations of source, type and label because a question that leaves the type open is asked
+once for each type: every branch is one range of one index, and at most `limit` rows of each are merged.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, select, tuple_, union_all
 
 from engine.history.records import EventFilter, TrackFilter
-from engine.history.schema import events, tracks
+from engine.history.schema import Moment, events, tracks
+
+TYPES = ("new", "emotion_changed", "update", "end", "status")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def event_query(wanted: EventFilter) -> Select[Any]:
-    """Events that match, in no order yet."""
-    return select(events).where(and_(True, *_event_terms(wanted)))
+def place_of(moment: datetime, row_id: int) -> tuple[int, int]:
+    """A place in a list as whole numbers: microseconds since 1970, row id."""
+    return (moment - _EPOCH) // _MICROSECOND, row_id
 
 
-def track_query(wanted: TrackFilter) -> Select[Any]:
-    """Tracks that match, in no order yet."""
-    return select(tracks).where(and_(True, *_track_terms(wanted)))
+def event_page(wanted: EventFilter, after: tuple[int, ...] | None, limit: int, oldest_first: bool) -> Select[Any]:
+    """`limit` events and one more, which tells whether there is a next page."""
+    if wanted.track_uid is not None:
+        branches = [
+            _branch([events.c.track_uid == wanted.track_uid, *_of_track(wanted)], wanted, after, limit, oldest_first)
+        ]
+    else:
+        types = TYPES if wanted.type is None else (wanted.type,)
+        branches = [
+            _branch([events.c.type == kind, *_equal(wanted)], wanted, after, limit, oldest_first) for kind in types
+        ]
+    found = union_all(*(select(branch) for branch in branches)).subquery("found")
+    order = _order(found.c.captured_at, found.c.id, oldest_first)
+    ids = select(found.c.id).order_by(*order).limit(limit + 1).subquery("page")
+    query = select(events).join(ids, events.c.id == ids.c.id)
+    return query.order_by(*_order(events.c.captured_at, events.c.id, oldest_first))
 
 
-def _event_terms(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
-    for column in ("source_id", "type", "label", "track_uid"):
-        value = getattr(wanted, column)
+def _branch(
+    terms: Sequence[ColumnElement[bool]],
+    wanted: EventFilter,
+    after: tuple[int, ...] | None,
+    limit: int,
+    oldest_first: bool,
+) -> Any:
+    when, row_id = events.c.captured_at, events.c.id
+    query = select(when, row_id).where(*terms, *_event_times(wanted), *_beyond(when, row_id, after, oldest_first))
+    return query.order_by(*_order(when, row_id, oldest_first)).limit(limit + 1).subquery()
+
+
+def event_terms(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """What `wanted` asks of an event, without an order."""
+    terms = [*_equal(wanted), *_event_times(wanted)]
+    if wanted.type is not None:
+        terms.append(events.c.type == wanted.type)
+    if wanted.track_uid is not None:
+        terms.append(events.c.track_uid == wanted.track_uid)
+    return terms
+
+
+def _equal(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.source_id is not None:
+        yield events.c.source_id == wanted.source_id
+    if wanted.label is not None:
+        yield events.c.label == wanted.label
+    if wanted.min_duration_s is not None:
+        # Asked for each event that fits otherwise, rather than listing all long tracks first.
+        yield (
+            select(literal(1))
+            .where(tracks.c.track_uid == events.c.track_uid, tracks.c.duration_s + 0.0 >= wanted.min_duration_s)
+            .correlate(events)
+            .exists()
+        )
+
+
+def _of_track(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
+    """The same of the events of one track; written so that no other index than the track's seems to fit."""
+    for column, value in (
+        (events.c.source_id, wanted.source_id),
+        (events.c.type, wanted.type),
+        (events.c.label, wanted.label),
+    ):
         if value is not None:
-            yield events.c[column] == value
+            yield func.coalesce(column, "") == value
+    if wanted.min_duration_s is not None:
+        yield from _equal(EventFilter(min_duration_s=wanted.min_duration_s))
+
+
+def _event_times(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.start is not None:
         yield events.c.captured_at >= wanted.start
     if wanted.end is not None:
         yield events.c.captured_at < wanted.end
-    if wanted.min_duration_s is not None:
-        long_enough = select(tracks.c.track_uid).where(tracks.c.duration_s >= wanted.min_duration_s)
-        yield events.c.track_uid.in_(long_enough)
 
 
-def _track_terms(wanted: TrackFilter) -> Iterator[ColumnElement[bool]]:
+def track_page(wanted: TrackFilter, after: tuple[int, ...] | None, limit: int, longest_s: float) -> Select[Any]:
+    """`limit` tracks and one more, the most recently begun first. No track has lasted longer than `longest_s`."""
+    when, row_id = tracks.c.first_seen, tracks.c.id
+    query = select(tracks).where(and_(True, *_track_terms(wanted, longest_s)), *_beyond(when, row_id, after, False))
+    return query.order_by(*_order(when, row_id, False)).limit(limit + 1)
+
+
+def _track_terms(wanted: TrackFilter, longest_s: float) -> Iterator[ColumnElement[bool]]:
     for column in ("source_id", "label"):
         value = getattr(wanted, column)
         if value is not None:
             yield tracks.c[column] == value
     if wanted.start is not None:
         yield tracks.c.last_seen >= wanted.start
+        yield tracks.c.first_seen >= _earlier(wanted.start, longest_s)
     if wanted.end is not None:
         yield tracks.c.first_seen < wanted.end
     if wanted.min_duration_s is not None:
-        yield tracks.c.duration_s >= wanted.min_duration_s
+        # With `+ 0.0` the index by duration, which would have to be sorted, does not seem to fit.
+        yield tracks.c.duration_s + 0.0 >= wanted.min_duration_s
 
 
-def page(query: Select[Any], row_id: Any, after: int | None, limit: int, oldest_first: bool) -> Select[Any]:
-    """`limit` rows of `query` and one more, which tells whether there is a next page.
+def _earlier(moment: datetime, seconds: float) -> datetime:
+    """`moment` less `seconds` and a little, or as far back as there is time."""
+    try:
+        return moment - timedelta(seconds=seconds + 1.0)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
-    Rows are ordered by their id, which grows with time and never changes: a page stays what it was while
-    rows are added.
-    """
-    if after is not None:
-        query = query.where(row_id > after if oldest_first else row_id < after)
-    return query.order_by(row_id if oldest_first else row_id.desc()).limit(limit + 1)
+
+def _beyond(when: Any, row_id: Any, after: tuple[int, ...] | None, oldest_first: bool) -> list[ColumnElement[bool]]:
+    if after is None:
+        return []
+    try:
+        moment = _EPOCH + after[0] * _MICROSECOND
+    except OverflowError:
+        # No cursor of ours; what lies beyond the end of time is nothing.
+        return [false()]
+    place = tuple_(literal(moment, Moment), literal(after[1]))
+    return [tuple_(when, row_id) > place if oldest_first else tuple_(when, row_id) < place]
+
+
+def _order(when: Any, row_id: Any, oldest_first: bool) -> tuple[Any, Any]:
+    return (when, row_id) if oldest_first else (when.desc(), row_id.desc())

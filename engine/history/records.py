@@ -2,13 +2,16 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_LAST_ROW = 2**63 - 1
+_LAST = 2**63 - 1
+_BEYOND = 2**63
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 class BadCursor(ValueError):
@@ -67,6 +70,88 @@ class TrackRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. `state` is `running`, `ended`, or `interrupted` where it never said that it ended."""
+
+    run_id: str
+    name: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One source as its events tell. `state`, `cause` and `detail` are of its latest `status`, None before one."""
+
+    source_id: str
+    run_id: str
+    first_seen: datetime
+    last_seen: datetime
+    state: str | None
+    cause: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The latest smoothed reading of a track within the second that begins at `at`. `scores` sum to about 1."""
+
+    at: datetime
+    label: str | None
+    confidence: float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsFilter:
+    """Which samples, and how wide a bucket is, in whole seconds. `start <= at < end`."""
+
+    start: datetime
+    end: datetime
+    bucket_s: int
+    source_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.bucket_s < 1:
+            raise ValueError(f"bucket_s must be at least 1, got {self.bucket_s}")
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionBucket:
+    """How much one emotion was seen in `bucket_s` seconds from `start`, at one source or (None) at all of them.
+
+    `seconds` is face time: two faces in one second count two. `share` is the part of all face time of that source
+    and bucket, those of no clear emotion (label None) included. `tracks` counts faces, each once.
+    """
+
+    start: datetime
+    source_id: str | None
+    label: str | None
+    seconds: int
+    share: float
+    tracks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows were deleted; `unsent` of the events had not been broadcast yet."""
+
+    events: int = 0
+    samples: int = 0
+    tracks: int = 0
+    unsent: int = 0
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            self.events + other.events,
+            self.samples + other.samples,
+            self.tracks + other.tracks,
+            self.unsent + other.unsent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """A part of an answer; `next_cursor` asks for the next part and is None on the last."""
 
@@ -74,17 +159,18 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def encode_cursor(kind: str, row_id: int) -> str:
-    """An opaque cursor: after row `row_id` of the query `kind`.
+def encode_cursor(kind: str, *place: int) -> str:
+    """An opaque cursor: after that place in the answer to a query of that kind.
 
-    >>> decode_cursor("events", encode_cursor("events", 7))
-    7
+    >>> decode_cursor("events", encode_cursor("events", 7, 8), 2)
+    (7, 8)
     """
-    return base64.urlsafe_b64encode(f"{kind}:{row_id}".encode()).decode().rstrip("=")
+    text = ":".join([kind, *(str(number) for number in place)])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(kind: str, cursor: str) -> int:
-    """The row id in `cursor`.
+def decode_cursor(kind: str, cursor: str, length: int) -> tuple[int, ...]:
+    """The `length` numbers in `cursor`.
 
     Raises:
         BadCursor: it was not made by `encode_cursor` for the same `kind`.
@@ -93,8 +179,8 @@ def decode_cursor(kind: str, cursor: str) -> int:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise BadCursor("not a cursor of this query") from error
-    found, _, digits = text.partition(":")
-    row_id = int(digits) if digits.isdigit() and len(digits) <= 19 else -1
-    if found != kind or not 0 <= row_id <= _LAST_ROW:
+    found, *digits = text.split(":")
+    place = tuple(int(one) if _NUMBER.fullmatch(one) else _BEYOND for one in digits)
+    if found != kind or len(place) != length or any(abs(number) > _LAST for number in place):
         raise BadCursor("not a cursor of this query")
-    return row_id
+    return place

@@ -1,11 +1,14 @@
 """How events become rows and rows become events."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine import jsontext
 from engine.items import EmotionEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 
 
 def event_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
@@ -75,6 +78,48 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
         "events": 1,
         "stored_at": stored_at,
     }
+
+
+def sample_rows(events: Iterable[EmotionEvent]) -> list[dict[str, Any]]:
+    """The rows of table `samples` that `events` give: the latest reading of each track and second.
+
+    An `end` tells when it was decided on and reads nothing; what no chip was good enough for gives no reading.
+    """
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for event in events:
+        reading = event.document.get("after")
+        if event.track_uid is None or not reading:
+            continue
+        second = second_of(datetime.fromisoformat(event.document["captured_at"]))
+        rows[event.track_uid, second] = {
+            "track_uid": event.track_uid,
+            "second": second,
+            "source_id": event.source_id,
+            "label": reading["label"],
+            "confidence": reading["confidence"],
+            "scores": jsontext.dumps(reading.get("scores") or {}).decode(),
+        }
+    return list(rows.values())
+
+
+def second_of(moment: datetime) -> int:
+    """The whole second since 1970 within which `moment` lies."""
+    return (moment - _EPOCH) // _SECOND
+
+
+def source_rows(events: Iterable[EmotionEvent]) -> list[dict[str, Any]]:
+    """One row of table `sources` for each source in `events`; `state` is None where no event tells it."""
+    rows: dict[str, dict[str, Any]] = {}
+    for event in events:
+        seen = datetime.fromisoformat(event.document["captured_at"])
+        row = rows.setdefault(
+            event.source_id,
+            {"source_id": event.source_id, "first_seen": seen, "state": None, "cause": None, "detail": ""},
+        )
+        row.update(run_id=event.run_id, last_seen=seen)
+        if event.type == "status":
+            row.update({name: event.document[name] for name in ("state", "cause", "detail")})
+    return list(rows.values())
 
 
 def _shown(document: dict[str, Any]) -> dict[str, Any]:

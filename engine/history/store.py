@@ -1,34 +1,50 @@
-"""The history itself: append, read, page, prune."""
+"""The history itself: append, read, page, remove."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
+from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, func, select
 
 from engine.clock import Clock, SystemClock
 from engine.errors import HistoryError
-from engine.history import schema
+from engine.history import readings, removal, schema
 from engine.history.database import Database
-from engine.history.lease import Lease
-from engine.history.queries import event_query, page, track_query
-from engine.history.records import EventFilter, Page, TrackFilter, TrackRecord, decode_cursor, encode_cursor
-from engine.history.rows import event_of, event_row, track_rows
+from engine.history.outbox import Outbox
+from engine.history.queries import event_page, event_terms, place_of, track_page
+from engine.history.records import (
+    EmotionBucket,
+    EventFilter,
+    Page,
+    Removed,
+    RunRecord,
+    Sample,
+    SourceRecord,
+    StatsFilter,
+    TrackFilter,
+    TrackRecord,
+    decode_cursor,
+    encode_cursor,
+)
+from engine.history.rows import event_of
+from engine.history.runs import Runs
+from engine.history.writing import know_runs, set_position, store
 from engine.items import EmotionEvent
 from engine.status import SinkSnapshot
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-_PRUNED_AT_ONCE = 1000
-_LATEST = ("last_seen", "duration_s", "label", "confidence", "state", "stored_at")
-_RECORD = tuple(field.name for field in fields(TrackRecord))
+_TRACK = tuple(field.name for field in fields(TrackRecord))
+_SOURCE = tuple(schema.sources.c[field.name] for field in fields(SourceRecord))
 
 
 class History:
-    """Events and tracks in an SQL database, `sqlite:///FILE` or `sqlite://` (in memory).
+    """Events and tracks in an SQL database: SQLite (`sqlite:///FILE`, `sqlite://` in memory) or PostgreSQL.
 
     Any thread may call any method between `open` and `close`; every one of them raises `HistoryError`
     when the database does not do what it should.
@@ -37,67 +53,97 @@ class History:
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._database = Database(url)
         self._clock = clock or SystemClock()
-        self._run_id: str | None = None
-        self._lease: Lease | None = None
+        self._runs = Runs(self._database)
+        self._known_runs: set[str] = set()
+        self._in_doubt: str | None = None
+        self._lock = Lock()
+        self.dropped_unsent = 0
+        """How many events were removed, by age or size, before they had been broadcast."""
 
     @property
     def run_id(self) -> str | None:
         """The run that was begun here; None before."""
-        return self._run_id
+        return self._runs.own
 
     def open(self) -> None:
-        """Connect and create missing tables. The file's folder must exist."""
+        """Connect, create missing tables, bring older ones up to date. A file's folder must exist."""
         self._database.open()
 
     def close(self) -> None:
         """Let go of the database. Closing twice does nothing."""
+        self._runs.release()
         self._database.close()
-        if self._lease:
-            self._lease.release()
-            self._lease = None
 
     def begin_run(self, run_id: str, name: str, started_at: datetime) -> None:
-        """Note that a run begins; no two runs have one id, and no two at a time one history."""
-        if self._database.file and not self._lease:
-            self._lease = Lease(self._database.file, self._database.name)
-        row = {"run_id": run_id, "name": name, "started_at": started_at}
-        with self._database.write() as connection:
-            try:
-                connection.execute(insert(schema.runs).values(row))
-            except IntegrityError as error:
-                raise HistoryError(
-                    f"run {run_id!r} is already in history {self._database.name}; choose another run id"
-                ) from error
-        self._run_id = run_id
+        """Note that a run begins; no two runs have one id, and no two at a time one history file.
+
+        Runs that were left without an end are closed, and so are their tracks.
+        """
+        self._runs.begin(run_id, name, started_at)
+        self._known_runs.add(run_id)
+        for left in self._runs.close_dead():
+            logger.info("run %s was interrupted", left)
+
+    def end_run(self) -> None:
+        """Note that the run has ended. What says so when nobody did is the next `begin_run`."""
+        self._runs.end(self._clock.utc())
 
     def append(self, events: Sequence[EmotionEvent]) -> None:
-        """Store `events` and what they say of their tracks, all of it or nothing."""
+        """Store `events` and what they say of tracks and sources, all of it or nothing.
+
+        The same events may be given again after an error: a connection lost at the very end of a transaction
+        leaves open whether they are stored.
+        """
         if not events:
             return
         now = self._clock.utc()
-        rows, tracks = [event_row(event, now) for event in events], track_rows(events, now)
-        with self._database.write() as connection:
-            connection.execute(insert(schema.events), rows)
-            if tracks:
-                _place_last_sight(connection, tracks)
-                connection.execute(_UPSERT_TRACK, tracks)
+        with self._lock:
+            strange = sorted({event.run_id for event in events} - self._known_runs)
+            try:
+                with self._database.write(appends=True) as connection:
+                    if self._in_doubt != events[-1].event_id or not _all_stored(connection, events):
+                        if strange:
+                            know_runs(connection, strange, now)
+                        store(connection, events, now)
+            except HistoryError:
+                self._in_doubt = events[-1].event_id
+                raise
+            self._in_doubt = None
+            self._known_runs.update(strange)
 
-    def events_after(self, row_id: int, limit: int) -> list[tuple[int, EmotionEvent]]:
-        """Up to `limit` events with a higher row id, oldest first, each with its row id."""
+    def events_after(
+        self, row_id: int, limit: int, wanted: EventFilter | None = None
+    ) -> list[tuple[int, EmotionEvent]]:
+        """Up to `limit` events with a higher row id, oldest first, each with its row id.
+
+        Row ids are in the order in which events were committed, so whoever reads on misses none.
+        """
         found = schema.events.c.id
-        query = select(schema.events).where(found > row_id).order_by(found).limit(limit)
-        return [(row.id, event_of(row)) for row in self._rows(query)]
+        query = select(schema.events).where(found > row_id, *event_terms(wanted or EventFilter()))
+        return [(row.id, event_of(row)) for row in self._rows(query.order_by(found).limit(limit))]
+
+    def row_of(self, event_id: str) -> int | None:
+        """The row id of an event, if it is there."""
+        found: int | None = self._value(select(schema.events.c.id).where(schema.events.c.event_id == event_id))
+        return found
+
+    def last_row(self) -> int:
+        """The newest row id; 0 when there is none."""
+        return self._value(select(func.max(schema.events.c.id))) or 0
+
+    def outbox(self, consumer: str = removal.BUS) -> Outbox:
+        """What is to be sent to `consumer`. One at a time for each consumer."""
+        return Outbox(self._database, self._runs, consumer, self._clock)
 
     def cursor(self, consumer: str) -> int:
         """The last row id `consumer` is done with; 0 at first."""
-        query = select(schema.cursors.c.row_id).where(schema.cursors.c.consumer == consumer)
-        with self._database.read() as connection:
-            return connection.scalar(query) or 0
+        cursors = schema.cursors.c
+        return self._value(select(cursors.position).where(cursors.consumer == consumer, cursors.run_id == "")) or 0
 
     def set_cursor(self, consumer: str, row_id: int) -> None:
         """`consumer` is done with all rows up to `row_id`."""
         with self._database.write() as connection:
-            connection.execute(_UPSERT_CURSOR, {"consumer": consumer, "row_id": row_id})
+            set_position(connection, consumer, "", row_id)
 
     def pending(self, consumer: str) -> int:
         """How many rows lie past the cursor of `consumer`; does not count them, so it is cheap."""
@@ -112,13 +158,17 @@ class History:
     def events(
         self, wanted: EventFilter, limit: int, after: str | None = None, oldest_first: bool = False
     ) -> Page[EmotionEvent]:
-        """A page of events, newest first unless told otherwise; `after` is the previous page's cursor.
+        """A page of events by `captured_at`, newest first unless told otherwise.
+
+        `after` is the previous page's cursor. Events that come while one turns pages change no page before them.
 
         Raises:
             BadCursor: `after` belongs to another kind of query.
         """
         kind = "events+" if oldest_first else "events"
-        return self._page(event_query(wanted), schema.events, kind, limit, after, event_of)
+        start = None if after is None else decode_cursor(kind, after, 2)
+        rows = self._rows(event_page(wanted, start, limit, oldest_first))
+        return _page(rows, limit, kind, lambda row: place_of(row.captured_at, row.id), event_of)
 
     def tracks(self, wanted: TrackFilter, limit: int, after: str | None = None) -> Page[TrackRecord]:
         """A page of tracks, the most recently begun first; `after` is the previous page's cursor.
@@ -126,86 +176,108 @@ class History:
         Raises:
             BadCursor: `after` belongs to another kind of query.
         """
-        return self._page(track_query(wanted), schema.tracks, "tracks", limit, after, _track_of)
+        start = None if after is None else decode_cursor("tracks", after, 2)
+        longest_s = self._value(select(func.max(schema.tracks.c.duration_s))) or 0.0 if wanted.start else 0.0
+        rows = self._rows(track_page(wanted, start, limit, longest_s))
+        return _page(rows, limit, "tracks", lambda row: place_of(row.first_seen, row.id), _track_of)
 
     def track(self, track_uid: str) -> TrackRecord | None:
         """The track of that uid, if it is known."""
         rows = self._rows(select(schema.tracks).where(schema.tracks.c.track_uid == track_uid))
         return _track_of(rows[0]) if rows else None
 
+    def timeline(
+        self,
+        track_uid: str,
+        limit: int,
+        after: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Page[Sample]:
+        """A page of one track's samples, at most one for each second, oldest first.
+
+        Raises:
+            BadCursor: `after` belongs to another kind of query.
+        """
+        place = None if after is None else decode_cursor("timeline", after, 1)
+        rows = self._rows(readings.timeline_page(track_uid, place, limit, start, end))
+        return _page(rows, limit, "timeline", lambda row: (row.second,), readings.sample_of)
+
+    def stats(self, wanted: StatsFilter, by_source: bool = True) -> tuple[EmotionBucket, ...]:
+        """How much each emotion was seen, in buckets of time; buckets in which no face was seen are left out."""
+        return readings.buckets_of(self._rows(readings.stats_query(wanted, by_source)))
+
+    def sources(self) -> tuple[SourceRecord, ...]:
+        """All sources that ever had an event here, by name."""
+        return tuple(SourceRecord(*row) for row in self._rows(select(*_SOURCE).order_by(_SOURCE[0])))
+
+    def runs(self, limit: int = 100) -> tuple[RunRecord, ...]:
+        """The latest runs, latest first."""
+        return self._runs.listed(limit)
+
     def prune(self, older_than: datetime) -> int:
         """Delete what was stored before `older_than`, broadcast or not; the number of events deleted.
 
         Works in short transactions, so that `append` gets its turn.
         """
-        deleted = 0
-        while chunk := self._prune_events(older_than):
-            deleted += chunk
-        with self._database.write() as connection:
-            connection.execute(delete(schema.tracks).where(schema.tracks.c.stored_at < older_than))
-        return deleted
+        return self._counted(removal.remove_older(self._database, older_than)).events
+
+    def prune_to(self, limit_bytes: int) -> int:
+        """Delete the oldest events until `size_bytes` is at most this; the number of events deleted."""
+        return self._counted(removal.remove_down_to(self._database, limit_bytes)).events
+
+    def shrink(self) -> None:
+        """Give some of the room that deleted rows left back to the disk, where the database can."""
+        self._database.shrink()
+
+    def erase(self, track_uid: str) -> Removed:
+        """Delete all that is known of a track; what is told of it later comes back."""
+        return removal.erase_track(self._database, track_uid)
+
+    def erase_track(self, track_uid: str) -> int:
+        """`erase`; the number of events deleted."""
+        return self.erase(track_uid).events
+
+    def size_bytes(self) -> int:
+        """What rows and indices take up, without free room. On PostgreSQL an estimate."""
+        return self._database.size_bytes()
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each table, counted one by one."""
+        with self._database.read() as connection:
+            return removal.count_rows(connection)
 
     def snapshot(self) -> SinkSnapshot:
         """`down` from a failed write to the next that succeeds."""
         failure = self._database.failure
         return SinkSnapshot(self._database.name, "down" if failure else "ok", failure, 0)
 
-    def _prune_events(self, older_than: datetime) -> int:
-        # Ids grow as time does, so the rows to delete are the first ones.
-        row_id = schema.events.c.id
-        first = select(row_id).order_by(row_id).limit(_PRUNED_AT_ONCE)
-        statement = delete(schema.events).where(row_id.in_(first), schema.events.c.stored_at < older_than)
-        with self._database.write() as connection:
-            return connection.execute(statement).rowcount
+    def _counted(self, removed: Removed) -> Removed:
+        self.dropped_unsent += removed.unsent
+        return removed
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         with self._database.read() as connection:
             return connection.execute(query).all()
 
-    def _page(
-        self,
-        query: Select[Any],
-        table: Any,
-        kind: str,
-        limit: int,
-        after: str | None,
-        item_of: Callable[[Any], T],
-    ) -> Page[T]:
-        start = None if after is None else decode_cursor(kind, after)
-        rows = self._rows(page(query, table.c.id, start, limit, oldest_first=kind.endswith("+")))
-        shown = rows[:limit]
-        cursor = encode_cursor(kind, shown[-1].id) if len(rows) > limit else None
-        return Page(tuple(item_of(row) for row in shown), cursor)
+    def _value(self, query: Select[Any]) -> Any:
+        with self._database.read() as connection:
+            return connection.scalar(query)
 
 
-def _place_last_sight(connection: Connection, tracks: Sequence[dict[str, Any]]) -> None:
-    """Set `last_seen` of the ended ones among `tracks`, counted from when the face was first seen."""
-    ended = [row for row in tracks if row["state"] == "ended"]
-    if not ended:
-        return
-    known = schema.tracks.c
-    query = select(known.track_uid, known.first_seen).where(known.track_uid.in_([row["track_uid"] for row in ended]))
-    first_seen: dict[str, datetime] = {row.track_uid: row.first_seen for row in connection.execute(query)}
-    for row in ended:
-        first = first_seen.get(row["track_uid"], row["first_seen"])
-        row["last_seen"] = first + timedelta(seconds=row["duration_s"])
+def _page(
+    rows: Sequence[Any], limit: int, kind: str, place: Callable[[Any], tuple[int, ...]], item_of: Callable[[Any], T]
+) -> Page[T]:
+    shown = rows[:limit]
+    cursor = encode_cursor(kind, *place(shown[-1])) if len(rows) > limit else None
+    return Page(tuple(item_of(row) for row in shown), cursor)
+
+
+def _all_stored(connection: Any, events: Sequence[EmotionEvent]) -> bool:
+    ids = [event.event_id for event in events]
+    found = connection.scalar(select(func.count()).where(schema.events.c.event_id.in_(ids)))
+    return bool(found == len(ids))
 
 
 def _track_of(row: Any) -> TrackRecord:
-    return TrackRecord(**{name: getattr(row, name) for name in _RECORD})
-
-
-def _upsert_track() -> Any:
-    statement = upsert(schema.tracks)
-    latest: dict[str, Any] = {name: statement.excluded[name] for name in _LATEST}
-    latest["events"] = schema.tracks.c.events + statement.excluded.events
-    return statement.on_conflict_do_update(index_elements=["track_uid"], set_=latest)
-
-
-def _upsert_cursor() -> Any:
-    statement = upsert(schema.cursors)
-    return statement.on_conflict_do_update(index_elements=["consumer"], set_={"row_id": statement.excluded.row_id})
-
-
-_UPSERT_TRACK = _upsert_track()
-_UPSERT_CURSOR = _upsert_cursor()
+    return TrackRecord(**{name: getattr(row, name) for name in _TRACK})
