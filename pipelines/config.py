@@ -16,6 +16,7 @@ from engine.stages.detect import DetectConfig
 from engine.stages.smooth import SmoothConfig
 from engine.stages.track import TrackConfig
 from pipelines import yamlfile
+from pipelines.deployment import DeploymentConfig
 
 
 @settings
@@ -40,6 +41,7 @@ class PipelineConfig:
     bus: BusConfig = field(default_factory=BusConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
+    deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
 
 
 _SHAPE = yamlfile.Shape(PipelineConfig)
@@ -71,6 +73,8 @@ def parse(text: str) -> PipelineConfig:
     config = _SHAPE.check(raw, problems)
     if config is not None and not config.sources:
         problems.append("sources: is empty; name at least one camera, for example {id: door, uri: webcam:0}")
+    if config is not None and (unlawful := config.deployment.problem()):
+        problems.append(unlawful)
     if problems or config is None:
         raise ConfigError(*problems)
     return config

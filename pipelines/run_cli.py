@@ -108,6 +108,9 @@ def _say_where(service: Service) -> None:
         logs.say(f"  {model.stage:<9} {model.name} on {model.device}")
     logs.say(f"  history   {status.history.url}")
     logs.say(f"  events    {status.bus.url}")
+    deployment = service.config.deployment
+    if deployment.exemption:
+        logs.say(f"  context   {deployment.context}, stated exemption: {deployment.exemption}")
     if service.api_url:
         logs.say(f"  API       {service.api_url}/api/v1/status")
 
