@@ -3,7 +3,7 @@
 import logging
 from threading import Lock
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from engine.clock import Clock
 from engine.history.database import Database
@@ -81,6 +81,46 @@ class Outbox:
             known = dict(self._positions)
         with self._database.read() as connection:
             return sum(_waiting(connection, run_id, known.get(run_id), self._consumer) for run_id in waiting)
+
+    def last(self) -> EmotionEvent | None:
+        """The newest confirmed event, of the own run or else of the newest that has ended; None without one.
+
+        Raises:
+            HistoryError: the database does not answer.
+        """
+        query = select(events).where(*self._confirmed(), events.c.seq == cursors.c.position)
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(runs.c.started_at.desc(), events.c.id.desc()).limit(1)).first()
+        return event_of(row) if row else None
+
+    def again(self, count: int) -> int:
+        """Up to `count` of the newest confirmed events, of the own run and of ended ones, are to be sent again.
+
+        How many those are: fewer than `count` when the database has no more.
+
+        Raises:
+            HistoryError: nothing has changed.
+        """
+        confirmed = select(events.c.run_id, events.c.seq).where(*self._confirmed())
+        newest = confirmed.order_by(events.c.id.desc()).limit(count).subquery()
+        query = select(newest.c.run_id, func.min(newest.c.seq), func.count()).group_by(newest.c.run_id)
+        with self._database.write() as connection:
+            found = connection.execute(query).all()
+            for run_id, first, _ in found:
+                set_position(connection, self._consumer, run_id, first - 1)
+        with self._lock:
+            self._positions.clear()
+        self._unsaved = self._looked_s = None
+        return sum(row[2] for row in found)
+
+    def _confirmed(self) -> tuple[ColumnElement[bool], ...]:
+        cursor = and_(cursors.c.run_id == events.c.run_id, cursors.c.consumer == self._consumer)
+        return (
+            cursor,
+            events.c.run_id == runs.c.run_id,
+            events.c.seq <= cursors.c.position,
+            or_(runs.c.run_id == self._owners.own, runs.c.state != "running"),
+        )
 
     def _save(self) -> None:
         if self._unsaved is not None:

@@ -15,6 +15,8 @@ from engine.history.records import EventFilter, TrackFilter
 from engine.history.schema import Moment, events, tracks
 
 TYPES = ("new", "emotion_changed", "update", "end", "status")
+FEW_TRACKS = 50
+"""So many ranges of an index are merged at most."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -24,17 +26,21 @@ def place_of(moment: datetime, row_id: int) -> tuple[int, int]:
     return (moment - _EPOCH) // _MICROSECOND, row_id
 
 
-def event_page(wanted: EventFilter, after: tuple[int, ...] | None, limit: int, oldest_first: bool) -> Select[Any]:
-    """`limit` events and one more, which tells whether there is a next page."""
-    if wanted.track_uid is not None:
-        branches = [
-            _branch([events.c.track_uid == wanted.track_uid, *_of_track(wanted)], wanted, after, limit, oldest_first)
-        ]
+def long_tracks(min_duration_s: float) -> Select[Any]:
+    """The uids of a few tracks that have lasted so long: one more than `event_page` takes one by one."""
+    return select(tracks.c.track_uid).where(tracks.c.duration_s >= min_duration_s).limit(FEW_TRACKS + 1)
+
+
+def event_page(
+    wanted: EventFilter, of_tracks: Sequence[str] | None, after: tuple[int, ...] | None, limit: int, oldest_first: bool
+) -> Select[Any]:
+    """`limit` events and one more, which tells whether there is a next page; of these tracks only, where given."""
+    if of_tracks is not None:
+        terms = [[events.c.track_uid == uid, *_of_track(wanted)] for uid in of_tracks]
     else:
         types = TYPES if wanted.type is None else (wanted.type,)
-        branches = [
-            _branch([events.c.type == kind, *_equal(wanted)], wanted, after, limit, oldest_first) for kind in types
-        ]
+        terms = [[events.c.type == kind, *_equal(wanted)] for kind in types]
+    branches = [_branch(one, wanted, after, limit, oldest_first) for one in terms]
     found = union_all(*(select(branch) for branch in branches)).subquery("found")
     order = _order(found.c.captured_at, found.c.id, oldest_first)
     ids = select(found.c.id).order_by(*order).limit(limit + 1).subquery("page")
@@ -70,7 +76,7 @@ def _equal(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.label is not None:
         yield events.c.label == wanted.label
     if wanted.min_duration_s is not None:
-        # Asked for each event that fits otherwise, rather than listing all long tracks first.
+        # Asked for each event that fits otherwise: where many tracks are so long, one is soon found.
         yield (
             select(literal(1))
             .where(tracks.c.track_uid == events.c.track_uid, tracks.c.duration_s + 0.0 >= wanted.min_duration_s)

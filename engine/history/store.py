@@ -14,7 +14,7 @@ from engine.errors import HistoryError
 from engine.history import readings, removal, schema
 from engine.history.database import Database
 from engine.history.outbox import Outbox
-from engine.history.queries import event_page, event_terms, place_of, track_page
+from engine.history.queries import FEW_TRACKS, event_page, event_terms, long_tracks, place_of, track_page
 from engine.history.records import (
     EmotionBucket,
     EventFilter,
@@ -167,7 +167,10 @@ class History:
         """
         kind = "events+" if oldest_first else "events"
         start = None if after is None else decode_cursor(kind, after, 2)
-        rows = self._rows(event_page(wanted, start, limit, oldest_first))
+        of_tracks = self._tracks_of(wanted)
+        if of_tracks == []:
+            return Page((), None)
+        rows = self._rows(event_page(wanted, of_tracks, start, limit, oldest_first))
         return _page(rows, limit, kind, lambda row: place_of(row.captured_at, row.id), event_of)
 
     def tracks(self, wanted: TrackFilter, limit: int, after: str | None = None) -> Page[TrackRecord]:
@@ -255,6 +258,16 @@ class History:
     def _counted(self, removed: Removed) -> Removed:
         self.dropped_unsent += removed.unsent
         return removed
+
+    def _tracks_of(self, wanted: EventFilter) -> list[str] | None:
+        """The tracks whose events are wanted where they are few, otherwise None."""
+        if wanted.track_uid is not None:
+            return [wanted.track_uid]
+        if wanted.min_duration_s is None:
+            return None
+        with self._database.read() as connection:
+            found = list(connection.scalars(long_tracks(wanted.min_duration_s)))
+        return found if len(found) <= FEW_TRACKS else None
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         with self._database.read() as connection:

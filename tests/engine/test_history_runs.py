@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 HOLDER = """
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from engine.history import History
 from tests.support.documents import event
 held = History(sys.argv[1]); held.open(); held.begin_run("dead", "x", datetime.now(UTC))
@@ -88,6 +88,35 @@ def test_an_outbox_goes_on_where_the_one_before_stopped(history: History) -> Non
     box.done(rows[1][0])
     assert [one.seq for _, one in history.outbox().take(10)] == [3, 4, 5]
     assert [one.seq for _, one in history.outbox("archive").take(10)] == [1, 2, 3, 4, 5]
+
+
+def test_the_newest_confirmed_events_can_be_sent_again_those_of_earlier_runs_too(
+    shared_url: str, opened: Callable[..., History]
+) -> None:
+    for run_id in ("one", "two"):
+        history = opened(shared_url)
+        history.begin_run(run_id, "lobby", NOON if run_id == "one" else NOON + timedelta(hours=1))
+        history.append([event(n, run_id=run_id) for n in (1, 2, 3)])
+        box = history.outbox()
+        last = box.last()
+        assert last is None if run_id == "one" else last is not None and last.run_id == "one"
+        box.done(box.take(10)[-1][0])
+        last = box.last()
+        assert last is not None and (last.run_id, last.seq) == (run_id, 3)
+        if run_id == "one":
+            history.end_run()
+            history.close()
+    assert box.again(2) == 2
+    assert seqs(box.take(10)) == [("two", 2), ("two", 3)]
+    box.done(box.take(10)[-1][0])
+    assert box.again(5) == 5
+    rows = box.take(10)
+    assert seqs(rows) == [("one", 2), ("one", 3)]
+    box.done(rows[-1][0])
+    rows = box.take(10)
+    assert seqs(rows) == [("two", 1), ("two", 2), ("two", 3)]
+    box.done(rows[-1][0])
+    assert box.again(99) == 6
 
 
 def test_what_was_not_taken_cannot_be_confirmed(history: History) -> None:
