@@ -8,7 +8,7 @@ import traceback
 _RUN = r"(?:(?![\"'`](?:[\s,:;)\]}]|$))[^\s<>])"
 _URL = re.compile(rf"([a-z][a-z0-9+.-]*://)({_RUN}+)", re.IGNORECASE)
 _QUERY = re.compile(
-    r"([?&;](?:user(?:name)?|usr|login|account|pass(?:word|wd)?|pwd|psw|secret|(?:access_?)?token|auth"
+    r"([?&;](?:[a-z]+_)?(?:user(?:name)?|usr|login|account|pass(?:word|wd)?|pwd|psw|secret|(?:access_?)?token|auth"
     r"|api_?key|key|sig(?:nature)?)=)"
     rf"(?:(?!&){_RUN})*",
     re.IGNORECASE,

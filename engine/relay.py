@@ -12,7 +12,6 @@ from engine.errors import BusError, BusForgot, HistoryError
 from engine.events import gap_event
 from engine.history import History
 from engine.items import EmotionEvent
-from engine.outbox import CursorOutbox, Outbox
 from engine.status import SinkSnapshot, SourceSnapshot
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class Relay:
         sources: Callable[[], Sequence[SourceSnapshot]] = lambda: (),
     ) -> None:
         self._history = history
-        self._outbox: Outbox = CursorOutbox(history, consumer)
+        self._outbox = history.outbox(consumer)
         self._bus = bus
         self._clock = clock
         self._sources = sources
@@ -135,6 +134,7 @@ class Relay:
         if not self._resumed:
             if last := self._outbox.last():
                 self._bus.resume(last)
+                self._followed[last.run_id] = last.seq
             self._resumed = True
         rows = self._outbox.take(self._batch)
         if rows:

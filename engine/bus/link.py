@@ -90,8 +90,6 @@ def _options(timeout_s: float) -> dict[str, Any]:
         "socket_connect_timeout": min(timeout_s, TIMEOUT_S),
         # Whether to send again is for the relay to decide: a repeat here would be a second copy.
         "retry": Retry(NoBackoff(), 0),
-        "retry_on_error": [],
-        "retry_on_timeout": False,
         "health_check_interval": 0,
         "protocol": 2,
         "decode_responses": True,

@@ -1,20 +1,24 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
 from engine.bus import MemoryBus
-from engine.errors import BusError, BusForgot, HistoryError
+from engine.errors import BusError, BusForgot
 from engine.history import History
 from engine.items import EmotionEvent
 from engine.relay import Relay
 from engine.stages.publish import Publish
 from engine.testing import FakeClock
-from tests.support.documents import event, status
+from tests.support.documents import event as event_of_run
+from tests.support.documents import status as status_of_run
 from tests.support.run_status import run_status
 
-CANARY = "hunter2-S3cr3t"
+RUN = "run-1"
+event = partial(event_of_run, run_id=RUN)
+status = partial(status_of_run, run_id=RUN)
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def test_rows_go_out_oldest_first_in_batches_and_the_cursor_follows(history: His
     run_until_idle(Relay(history, bus, FakeClock()))
     assert [len(batch) for batch in bus.batches] == [500, 500, 201]
     assert bus.seqs() == list(range(1, 1202))
-    assert (history.cursor("bus"), history.pending("bus")) == (1201, 0)
+    assert history.outbox().pending() == 0
 
 
 def test_the_next_relay_goes_on_at_the_cursor(history: History) -> None:
@@ -105,30 +109,6 @@ def test_after_a_failure_everything_arrives_once_in_order_in_growing_batches(his
     run_until_idle(Relay(history, bus, FakeClock()))
     assert bus.seqs() == list(range(1, 1001))
     assert [len(batch) for batch in bus.batches] == [125, 250, 500, 125]
-
-
-def test_what_is_sent_is_not_sent_again_when_only_the_cursor_could_not_be_stored(history: History) -> None:
-    class Forgetful:
-        """A history whose cursor cannot be stored at first."""
-
-        run_id = "run-1"
-        fails = 2
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(history, name)
-
-        def set_cursor(self, consumer: str, row_id: int) -> None:
-            if self.fails:
-                self.fails -= 1
-                raise HistoryError("history full")
-            history.set_cursor(consumer, row_id)
-
-    history.append([event(1), event(2)])
-    bus = ScriptedBus()
-    relay = Relay(Forgetful(), bus, FakeClock())  # type: ignore[arg-type]
-    run_until_idle(relay)
-    assert bus.seqs() == [1, 2]
-    assert history.cursor("bus") == 2
 
 
 def test_the_snapshot_follows_the_bus(history: History) -> None:
@@ -176,7 +156,7 @@ def test_draining_gives_up_when_its_time_is_over(history: History) -> None:
     relay.stop(1.0)
     relay.run()
     assert clock.monotonic() == pytest.approx(1001.0, abs=0.3)
-    assert history.pending("bus") == 1
+    assert history.outbox().pending() == 1
 
 
 def test_draining_ends_at_once_when_nothing_is_left_even_with_the_bus_away(history: History) -> None:

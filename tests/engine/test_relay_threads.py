@@ -1,6 +1,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 import pytest
@@ -12,10 +13,11 @@ from engine.history import History
 from engine.items import EmotionEvent
 from engine.relay import Relay
 from engine.stages.publish import Publish
-from tests.support.documents import event
+from tests.support.documents import event as event_of_run
 from tests.support.redis_server import RedisServer, until
 
 CANARY = "hunter2-S3cr3t"
+event = partial(event_of_run, run_id="run-1")
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_the_relay_stops_quickly_while_redis_is_frozen(history: History) -> None
             server.freeze()
             history.append([event(1)])
             relay.notify()
-        assert history.pending("bus") == 1
+        assert history.outbox().pending() == 1
         bus.close()
 
 

@@ -47,10 +47,12 @@ def event(
     return _event(seq, kind, source_id, track_uid, at, run_id, body)
 
 
-def status(seq: int, state: str = "online", *, source_id: str = "door", detail: str = "") -> EmotionEvent:
+def status(
+    seq: int, state: str = "online", *, source_id: str = "door", detail: str = "", run_id: str = RUN
+) -> EmotionEvent:
     """One event of a source."""
     body = {"track_id": None, "track_uid": None, "state": state, "cause": None, "detail": detail}
-    return _event(seq, "status", source_id, None, "2026-11-22T10:20:30.081Z", RUN, body)
+    return _event(seq, "status", source_id, None, "2026-11-22T10:20:30.081Z", run_id, body)
 
 
 def _event(
