@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, with_config
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-__all__ = ["AfterValidator", "Field", "field_validator", "settings"]
+__all__ = ["AfterValidator", "Field", "closed", "field_validator", "json_schema", "settings"]
 
 T = TypeVar("T")
 
@@ -36,3 +36,13 @@ def settings(cls: type[T]) -> type[T]:
         frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True)
     )
     return decorate(cls)
+
+
+def closed(cls: type[T]) -> type[T]:
+    """Class decorator: a `TypedDict` whose JSON Schema allows no other keys."""
+    return with_config(ConfigDict(extra="forbid"))(cls)
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a type."""
+    return TypeAdapter(kind).json_schema()

@@ -1,14 +1,14 @@
 """`moodline events`: follow what is being published on Redis."""
 
 import re
-from threading import Event
+from pathlib import Path
 from typing import Any
 
 import click
 
 from engine import jsontext
 from engine.bus import BusConfig
-from engine.bus.reader import NEWEST, OLDEST, Entry, follow
+from engine.client import NEWEST, OLDEST, Received, subscribe
 from engine.errors import ConfigError
 from engine.redact import redact
 
@@ -20,13 +20,17 @@ _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
 @click.option("--url", default="redis://localhost:6379/0", show_default=True, help="bus.url of the run.")
 @click.option("--prefix", default="moodline", show_default=True, help="bus.prefix of the run.")
 @click.option("--source", metavar="ID", help="Only this source.")
-@click.option("--type", "kind", metavar="TYPE", help="Only new, emotion_changed, update, end or status.")
+@click.option("--type", "kind", metavar="TYPE", help="Only new, emotion_changed, update, end, status or gap.")
 @click.option("--since", metavar="ID", help="After this entry of the stream, or this time in ms since 1970.")
 @click.option("--from-start", is_flag=True, help="Everything Redis still has, then what comes.")
+@click.option("--group", metavar="NAME", help="Share the work with the other consumers of this group.")
+@click.option("--consumer", metavar="NAME", help="This consumer within the group.  [default: the machine's name]")
+@click.option("--place", type=click.Path(path_type=Path), metavar="FILE", help="Keep the place here; go on from it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
 def events(
-    url: str, prefix: str, source: str | None, kind: str | None, since: str | None, from_start: bool, as_json: bool
-) -> int:
+    url: str, prefix: str, source: str | None, kind: str | None, since: str | None, from_start: bool,
+    group: str | None, consumer: str | None, place: Path | None, as_json: bool,
+) -> int:  # fmt: skip
     """Follow the events of a run on Redis, until Ctrl-C.
 
     \b
@@ -34,13 +38,19 @@ def events(
       moodline events
       moodline events --source door --type emotion_changed
       moodline events --from-start --json > events.jsonl
+      moodline events --place seen.id --json >> events.jsonl
+      moodline events --group alarms --consumer a
     """
     start = _start(since, from_start)
     _check(url, prefix)
+    subscription = subscribe(
+        url, prefix=prefix, since=start, group=group, consumer=consumer, place=place,
+        types=[kind] if kind else (), sources=[source] if source else (), on_lost=_say,
+    )  # fmt: skip
     try:
-        for entry in follow(url, prefix, start, Event(), _say):
-            if source in (None, entry.source_id) and kind in (None, entry.type):
-                click.echo(entry.payload if as_json else _line(entry))
+        with subscription as messages:
+            for message in messages:
+                click.echo(jsontext.dumps(message.event) if as_json else _line(message))
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
@@ -76,17 +86,19 @@ def _say(trouble: str) -> None:
     click.echo(f"moodline: {trouble}; trying again", err=True)
 
 
-def _line(entry: Entry) -> str:
+def _line(message: Received) -> str:
     """One event for people: when, where, who, what; and the entry's id to go on from."""
     try:
-        text = f"{_told(jsontext.loads(entry.payload))} [{entry.stream_id}]"
-    except (ValueError, LookupError, TypeError, AttributeError):  # something else writes into this stream
-        text = f"? not an event of moodline [{entry.stream_id}]"
+        text = f"{_told(dict(message.event))} [{message.stream_id}]"
+    except (LookupError, TypeError):  # something else writes into this stream
+        text = f"? not an event of moodline [{message.stream_id}]"
     # A camera's own words must not steer the terminal.
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _told(event: dict[str, Any]) -> str:
+    if event.get("type") == "gap":
+        return f"{event['published_at']} - gap {event['count']} events from {event['first_seq']} on are lost"
     if event.get("type") == "status":
         happened = " ".join(filter(None, (event["state"], event["cause"], event["detail"])))
     else:

@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from engine.bus import RedisBus
-from engine.bus.reader import Entry
+from engine.client import Received
+from engine.clock import SystemClock
 from engine.errors import ConfigError
+from engine.events import gap_event
 from pipelines import events_cli
 from pipelines.events_cli import events
 from tests.support.documents import event, status
@@ -126,7 +128,34 @@ def test_wrong_arguments_are_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(events, arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("payload", ["not json", "{}", "[]", "null", '{"type": "new", "track_id": 1}'])
-def test_what_others_write_into_the_stream_is_one_harmless_line(payload: str) -> None:
-    line = events_cli._line(Entry("5-0", "?", "?", payload))
-    assert line == "? not an event of moodline [5-0]"
+@pytest.mark.parametrize("document", [{}, {"type": "new", "track_id": 1}, {"type": "status", "state": None}])
+def test_what_others_write_into_the_stream_is_one_harmless_line(document: Any) -> None:
+    assert events_cli._line(Received("5-0", document)) == "? not an event of moodline [5-0]"
+
+
+def test_a_gap_is_told(server: RedisServer, tmp_path: Path) -> None:
+    gap = gap_event("run-1", 2, 4, SystemClock())
+    bus = RedisBus(server.url, "moodline")
+    bus.publish([event(1, run_id="run-1"), gap])
+    with Command(tmp_path, "--url", server.url, "--from-start", "--type", "gap") as command:
+        until(command.lines, timeout_s=60)
+        assert "gap 3 events from 2 on are lost" in command.lines()[0]
+        assert command.interrupt() == 130
+
+
+def test_a_place_in_a_file_is_where_the_next_one_goes_on(server: RedisServer, tmp_path: Path) -> None:
+    bus = RedisBus(server.url, "moodline")
+    place = tmp_path / "seen.id"
+    for round_ in range(2):
+        bus.publish([event(2 * round_ + 1), event(2 * round_ + 2)])
+        arguments = ("--url", server.url, "--from-start", "--place", str(place), "--json")
+        with Command(tmp_path, *arguments) as command:
+            until(lambda command=command: len(command.lines()) == 2, timeout_s=60)
+            until(place.exists)
+            assert command.interrupt() == 130
+            assert [orjson.loads(line)["seq"] for line in command.lines()] == [2 * round_ + 1, 2 * round_ + 2]
+
+
+def test_a_group_and_a_place_are_one_too_many(tmp_path: Path) -> None:
+    result: Any = CliRunner().invoke(events, ["--group", "g", "--place", str(tmp_path / "p")])
+    assert "not both" in str(result.exception)
