@@ -29,6 +29,7 @@ HOMES = {
     "structlog": ["pipelines/logs.py"],
     "click": ["pipelines/", "trainer/cli.py", "trainer/commands/"],
     # Settings and the API's answers are pydantic models; the logic behind them is not.
+    "typing_extensions": ["engine/documents.py"],  # TypedDict as pydantic needs it before Python 3.12
     "pydantic_core": ["engine/api/"],
     "pydantic": ["engine/fields.py", "engine/api/", "pipelines/yamlfile.py", "trainer/config.py", "trainer/recipes.py"],
     "torch": ["trainer/"],
