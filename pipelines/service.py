@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Lock
 
 from engine import __version__, ids
-from engine.api import ApiServer, create_app
+from engine.api import ApiServer, Bell, create_app
 from engine.bus import open_bus
 from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
@@ -39,7 +39,8 @@ class Service:
         self._bus = open_bus(config.bus)
         self._relay = Relay(self._history, self._bus, self._clock, sources=self._seen_sources)
         self._retention = Retention(self._history, self._clock, config.history.retention_days)
-        self._publish = Publish(self._history, self._relay.notify, self._clock, self._may_wait_for_history)
+        self._bell = Bell()
+        self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
         self._stopped = False
         self._lock = Lock()
@@ -111,6 +112,10 @@ class Service:
             bus=self._relay.snapshot(),
         )
 
+    def _has_rows(self) -> None:
+        self._relay.notify()
+        self._bell.ring()
+
     def _may_wait_for_history(self) -> bool:
         """A live run outlasts a full disk; the end does not wait for it, and neither does a replay."""
         machine = self._machine
@@ -127,9 +132,11 @@ class Service:
     def _open_api(self, stack: ExitStack) -> None:
         if not self.config.api.enabled:
             return
-        server = ApiServer(create_app(self, self._history, self.config.api, __version__), self.config.api)
+        app = create_app(self, self._history, self.config.api, __version__, self._clock, self._bell)
+        server = ApiServer(app, self.config.api)
         server.start()
         stack.callback(server.stop)
+        stack.callback(self._bell.close)
         self.api_url = server.url
         logger.info("API at %s", server.url)
 

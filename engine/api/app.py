@@ -4,11 +4,13 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from engine.api.auth import TokenGate
+from engine.api.bell import Bell
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.problems import answer_with_problems
 from engine.api.routes import api_routes
+from engine.api.stream import Streams
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
@@ -19,6 +21,7 @@ _LINKS = (
     ("/api/v1/sources", "sources and their frame counts"),
     ("/api/v1/tracks", "tracked faces, newest first"),
     ("/api/v1/events", "events, newest first"),
+    ("/api/v1/stats/emotions", "how much of each emotion, minute by minute"),
     ("/metrics", "Prometheus metrics"),
     ("/docs", "API documentation"),
 )
@@ -33,13 +36,22 @@ _INDEX = """<!doctype html>
 
 
 def create_app(
-    view: EngineView, history: History, config: ApiConfig, version: str, clock: Clock | None = None
+    view: EngineView,
+    history: History,
+    config: ApiConfig,
+    version: str,
+    clock: Clock | None = None,
+    bell: Bell | None = None,
 ) -> FastAPI:
-    """The API of one run. Reads `view` and `history`, changes neither; `history` must be open when asked."""
+    """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
+
+    `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
+    """
+    clock = clock or SystemClock()
     app = FastAPI(
         title="moodline",
         version=version,
-        summary="Streaming facial-emotion analytics: the run and its history, read-only.",
+        summary="Streaming facial-emotion analytics: the run, its history and its events.",
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -47,11 +59,11 @@ def create_app(
         redirect_slashes=False,
     )
     answer_with_problems(app)
-    app.include_router(api_routes(view, history))
+    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)
-    _add_gates(app, config, clock or SystemClock())
+    _add_gates(app, config, clock)
     return app
 
 

@@ -104,5 +104,5 @@ class HeadAsGet:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             # A new scope: by the old one the server knows that no body may follow.
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", "extensions": {**scope.get("extensions", {}), "head": {}}}
         await self._app(scope, receive, send)

@@ -107,3 +107,36 @@ class Tracks(_View):
 class Events(_View):
     items: list[dict[str, Any]] = Field(description="Event documents, exactly as they are broadcast.")
     next_cursor: str | None
+
+
+class Sample(_View):
+    at: Moment
+    label: str | None
+    confidence: float
+    scores: dict[str, float]
+
+
+class Timeline(_View):
+    items: list[Sample]
+    next_cursor: str | None
+
+
+class Bucket(_View):
+    start: Moment
+    source_id: str | None = Field(description="Null where sources are taken together.")
+    label: str | None = Field(description="Null where no emotion was clear.")
+    seconds: int = Field(description="Face time: two faces in one second count two.")
+    share: float = Field(description="The part of all face time of that source and bucket, 0 to 1.")
+    tracks: int = Field(description="Faces, each once.")
+
+
+class Stats(_View):
+    start: Moment = Field(serialization_alias="from")
+    end: Moment = Field(serialization_alias="to")
+    bucket_s: int
+    items: list[Bucket] = Field(description="By time, source and label; without buckets that no face was seen in.")
+
+
+class Erased(_View):
+    events: int
+    samples: int

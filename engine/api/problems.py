@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from engine.api.query import BadRange
 from engine.errors import HistoryError
 from engine.history import BadCursor
 from engine.redact import redact
@@ -58,6 +59,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BadCursor, _bad_cursor)
+    app.add_exception_handler(BadRange, _bad_range)
     app.add_exception_handler(HistoryError, _no_history)
     app.add_exception_handler(Exception, _failed)
 
@@ -77,7 +79,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 def _input(item: Mapping[str, Any]) -> Invalid:
-    where = [str(part) for part in item["loc"] if part not in ("query", "path")]
+    where = [str(part) for part in item["loc"] if part not in ("query", "path", "header")]
     name = (item.get("ctx") or {}).get("parameter") or ".".join(where) or "query"
     return {"field": str(name)[:100], "message": str(item["msg"]).removeprefix("Value error, ")[:300]}
 
@@ -85,6 +87,10 @@ def _input(item: Mapping[str, Any]) -> Invalid:
 async def _bad_cursor(_request: Request, error: Exception) -> Response:
     message = f"{error}; use next_cursor of the page before"
     return problem(422, f"cursor: {message}", [{"field": "cursor", "message": message}])
+
+
+async def _bad_range(_request: Request, error: Exception) -> Response:
+    return problem(422, str(error), [{"field": str(error).split(maxsplit=1)[0].rstrip(":"), "message": str(error)}])
 
 
 async def _no_history(_request: Request, error: Exception) -> Response:

@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from engine.fields import Name
-from engine.history import EventFilter, TrackFilter
+from engine.history import EventFilter, StatsFilter, TrackFilter
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -28,7 +28,13 @@ Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 EventType = Literal["new", "emotion_changed", "update", "end", "status"]
+BucketSeconds = Annotated[int, Field(ge=1, le=604_800)]
+MAX_BUCKETS = 1000
 Cursor = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class BadRange(ValueError):
+    """A time that cannot be answered for; the message begins with the parameter."""
 
 
 class NoQuery(BaseModel):
@@ -81,6 +87,47 @@ class TrackQuery(PageQuery):
             end=self.end,
             min_duration_s=self.min_duration_s,
         )
+
+
+class StreamQuery(NoQuery):
+    """Which events to follow."""
+
+    source_id: Name | None = None
+    type: EventType | None = None
+    label: Label | None = Field(default=None, description="The emotion that the event says; of an end, the last.")
+    track_uid: Name | None = None
+
+    def event_filter(self) -> EventFilter:
+        """The same, as the history is asked."""
+        return EventFilter(source_id=self.source_id, type=self.type, label=self.label, track_uid=self.track_uid)
+
+
+class StatsQuery(NoQuery):
+    """Which time, and in which steps."""
+
+    start: Moment | None = Field(default=None, alias="from", description="An hour before `to` by default.")
+    end: Moment | None = Field(default=None, alias="to", description="Now by default.")
+    bucket_s: BucketSeconds = Field(default=60, description="Width of a bucket in seconds; buckets begin at multiples.")
+    source_id: Name | None = None
+    label: Label | None = Field(default=None, description="Only this emotion; shares stay those of all.")
+    by_source: bool = Field(default=True, description="Each source for itself, or all together.")
+
+    def stats_filter(self, now: datetime) -> StatsFilter:
+        """The same, as the history is asked.
+
+        Raises:
+            BadRange: it ends before it begins, or has too many buckets.
+        """
+        end = self.end or now
+        try:
+            start = self.start or end - timedelta(hours=1)
+        except OverflowError as error:
+            raise BadRange("from: the time is out of range") from error
+        if start > end:
+            raise BadRange("from is later than to")
+        if (end - start).total_seconds() / self.bucket_s > MAX_BUCKETS:
+            raise BadRange(f"bucket_s: gives more than {MAX_BUCKETS} buckets; take wider ones, or a shorter time")
+        return StatsFilter(start=start, end=end, bucket_s=self.bucket_s, source_id=self.source_id)
 
 
 class EventQuery(TrackQuery):

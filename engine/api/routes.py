@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query
 
 from engine.api import models, problems
-from engine.api.query import EventQuery, NoQuery, PageQuery, TrackQuery
+from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
+from engine.api.stream import Streams, add_stream
+from engine.clock import Clock
 from engine.fields import Name
 from engine.history import EventFilter, History, Page
 from engine.items import EmotionEvent
@@ -14,17 +16,27 @@ from engine.status import EngineView
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
 
-def api_routes(view: EngineView, history: History) -> APIRouter:
+def api_routes(view: EngineView, history: History, streams: Streams, clock: Clock) -> APIRouter:
     """Everything under `/api/v1`."""
-    router = APIRouter(prefix="/api/v1", responses=problems.responses(401, 422, 503))
+    router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 422, 429, 503))
     _add_run(router, view)
     _add_tracks(router, history)
+    _add_events(router, history, clock)
+    add_stream(router, streams)
+    return router
 
+
+def _add_events(router: APIRouter, history: History, clock: Clock) -> None:
     @router.get("/events", response_model=models.Events, summary="Events, newest first")
     def events(query: Annotated[EventQuery, Query()]) -> Any:
         return _documents(history.events(query.event_filter(), query.limit, query.cursor))
 
-    return router
+    @router.get("/stats/emotions", response_model=models.Stats, summary="How much of each emotion, in buckets of time")
+    def stats(query: Annotated[StatsQuery, Query()]) -> Any:
+        wanted = query.stats_filter(clock.utc())
+        found = history.stats(wanted, query.by_source)
+        items = [bucket for bucket in found if query.label in (None, bucket.label)]
+        return {"start": wanted.start, "end": wanted.end, "bucket_s": wanted.bucket_s, "items": items}
 
 
 def _add_run(router: APIRouter, view: EngineView) -> None:
@@ -58,6 +70,27 @@ def _add_tracks(router: APIRouter, history: History) -> None:
         _known_track(track_uid)
         wanted = EventFilter(track_uid=track_uid)
         return _documents(history.events(wanted, query.limit, query.cursor, oldest_first=True))
+
+    @router.get(
+        "/tracks/{track_uid}/timeline",
+        response_model=models.Timeline,
+        summary="What one track showed, second by second, oldest first",
+        responses=problems.responses(404),
+    )
+    def timeline(track_uid: TrackUid, query: Annotated[PageQuery, Query()]) -> Any:
+        _known_track(track_uid)
+        return history.timeline(track_uid, query.limit, query.cursor)
+
+    @router.delete(
+        "/tracks/{track_uid}",
+        response_model=models.Erased,
+        summary="Erase one track: its events, its samples and its record",
+        responses=problems.responses(404),
+    )
+    def erase(track_uid: TrackUid, _query: Annotated[NoQuery, Query()]) -> Any:
+        """Of a face that is still in view, what comes after this is kept again. Needs the scope `operate`."""
+        _known_track(track_uid)
+        return history.erase(track_uid)
 
     def _known_track(track_uid: str) -> Any:
         found = history.track(track_uid)
