@@ -43,6 +43,6 @@ def closed(cls: type[T]) -> type[T]:
     return with_config(ConfigDict(extra="forbid"))(cls)
 
 
-def json_schema(kind: Any) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a type."""
-    return TypeAdapter(kind).json_schema()
+def json_schema(kind: Any, refs: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a type; `refs` is where its `$defs` will be found."""
+    return TypeAdapter(kind).json_schema(ref_template=refs + "{model}")
