@@ -80,6 +80,7 @@ class Builder:
         self._frames = [lanes.frame_channel(self._abreast) for _ in range(self._workers)]
         self._chips = lanes.chip_channel()
         self._readings = lanes.reading_channel()
+        self._events = lanes.event_channel()
 
     def build(self, services: Sequence[tuple[str, Service]] = (), paced: bool | None = None) -> Machine:
         """`paced` plays files in real time; by default in mode `live` only.
@@ -98,12 +99,17 @@ class Builder:
                 (source.id, capture, outlets[place % self._workers])
                 for place, (source, capture) in enumerate(zip(self._config.sources, captures, strict=True))
             ],
-            workers=[*finders, self._labeller(classify), self._publisher(classifier)],
+            workers=[*finders, self._labeller(classify), self._smoother(classifier), self._publisher()],
             services=services,
             clock=self._clock,
             housekeeping=self._onlookers.housekeeping,
         )
-        channels = {"frames": tuple(self._frames), "chips": (self._chips,), "readings": (self._readings,)}
+        channels = {
+            "frames": tuple(self._frames),
+            "chips": (self._chips,),
+            "readings": (self._readings,),
+            "events": (self._events,),
+        }
         models = (detector, _snapshot("classify", classifier))
         return Machine(runner, captures, tracks, classify, self._ledger, channels, models)
 
@@ -147,11 +153,16 @@ class Builder:
         outlet: Outlet[Any] = Outlet(self._readings, 1, self._readings.put)
         return Worker("classify", self._chips, classify, outlet, max_items=config.max_batch, max_wait_s=wait_s)
 
-    def _publisher(self, classifier: EmotionClassifier) -> Worker[Any, Any]:
+    def _smoother(self, classifier: EmotionClassifier) -> Worker[Any, Any]:
         card = classifier.card
         events = EventBuilder(self._run_id, (card.name, card.sha256), self._clock, self._replay)
         smooth = Smooth(self._config.stages.smooth, events, self._onlookers.emotion)
-        return Worker("publish", self._readings, Chain(smooth, self._sink), max_items=lanes.READINGS)
+        outlet: Outlet[Any] = Outlet(self._events, 1, self._events.put)
+        return Worker("smooth", self._readings, smooth, outlet, max_items=lanes.READINGS)
+
+    def _publisher(self) -> Worker[Any, Any]:
+        wait_s = 0.0 if self._replay else lanes.STORE_WITHIN_S
+        return Worker("publish", self._events, self._sink, max_items=lanes.STORED_AT_ONCE, max_wait_s=wait_s)
 
     def _frame_outlets(self) -> list[Outlet[Any]]:
         def put_into(channel: Channel[Any]) -> Callable[[Frame | SourceStatus], None]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("pipelines.check_cli", "Find every mistake in CONFIG before it runs."),
     "doctor": ("pipelines.doctor_cli", "Look this machine over."),
     "models": ("pipelines.models_cli", "List, check, add and pull model files."),
+    "history": ("pipelines.history_cli", "Look into, export, prune and erase what a run has stored."),
     "events": ("pipelines.events_cli", "Follow the events of a run on Redis."),
 }
 

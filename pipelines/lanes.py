@@ -1,4 +1,4 @@
-"""The three channels of the line: how much waits in each, in which lanes, and what may be dropped."""
+"""The channels of the line: how much waits in each, in which lanes, and what may be dropped."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,6 +13,11 @@ LIVE_CHIPS = 1
 FILE_CHIPS = 32
 """Chips per file."""
 READINGS = 256
+EVENTS = 4096
+"""Twenty seconds of a busy box: so long may the disk keep the history waiting before anything else waits."""
+STORED_AT_ONCE = 1000
+STORE_WITHIN_S = 0.05
+"""Live events wait for each other this long, to be stored in one transaction."""
 
 Chipped = FaceChip | TrackEnded | SourceStatus
 
@@ -33,8 +38,14 @@ def chip_channel() -> Channel[Any]:
 
 
 def reading_channel() -> Channel[Any]:
-    """Readings and markers, in one lane; a slow disk makes the classifier wait, and chips drop before it."""
+    """Readings and markers, in one lane."""
     return Channel(READINGS)
+
+
+def event_channel() -> Channel[Any]:
+    """Events, in one lane; none is dropped. When a slow disk has filled it, smoothing waits, then the classifier,
+    and before that live chips make room, counted; cameras are read on."""
+    return Channel(EVENTS)
 
 
 def _is_live(item: Any) -> bool:

@@ -38,7 +38,8 @@ class Service:
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
         self._relay = Relay(self._history, self._bus, self._clock, sources=self._seen_sources)
-        self._retention = Retention(self._history, self._clock, config.history.retention_days)
+        kept = config.history
+        self._retention = Retention(self._history, self._clock, kept.retention_days, kept.retention_mb)
         self._bell = Bell()
         self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
@@ -126,8 +127,15 @@ class Service:
             self._history.open()
             stack.callback(self._history.close)
             self._history.begin_run(self.run_id, self.config.name, self._started_at)
+            stack.callback(self._end_run)
         except HistoryError as error:
             raise ConfigError(f"history.url: {error}") from error
+
+    def _end_run(self) -> None:
+        try:
+            self._history.end_run()
+        except HistoryError as error:
+            logger.warning("the next run will note the end of this one: %s", error)
 
     def _open_api(self, stack: ExitStack) -> None:
         if not self.config.api.enabled:

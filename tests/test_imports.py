@@ -36,7 +36,7 @@ HOMES = {
     "onnx": ["trainer/export.py", "trainer/quantize.py"],
     "pooch": ["pipelines/download.py"],
     "requests": ["pipelines/remote.py"],
-    "tqdm": ["trainer/", "pipelines/download.py"],
+    "tqdm": ["trainer/", "pipelines/download.py", "pipelines/history_cli.py"],
     # Metrics, splits and baselines: scikit-learn is to the trainer what numpy is to all.
     "sklearn": ["trainer/"],
     "scipy": ["trainer/detector/widerprotocol.py"],  # comes with scikit-learn; reads MATLAB files

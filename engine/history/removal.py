@@ -1,6 +1,6 @@
 """Removal: what is too old or too much goes, oldest first and in short transactions; a track goes on request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,23 +14,29 @@ from engine.history.schema import cursors, events, runs, samples, tracks
 BUS = "bus"
 """The consumer whose cursor tells what was broadcast."""
 _AT_ONCE = 1000
+_AT_ONCE_BY_SIZE = 200
 
 
-def remove_older(database: Database, older_than: datetime) -> Removed:
-    """Delete what was stored before `older_than`, broadcast or not."""
+Tell = Callable[[int], object]
+
+
+def remove_older(database: Database, older_than: datetime, tell: Tell) -> Removed:
+    """Delete what was stored before `older_than`, broadcast or not; `tell` hears of each piece."""
     removed = Removed()
-    while chunk := _remove_first(database, older_than):
+    while chunk := _remove_first(database, _AT_ONCE, older_than):
         removed += chunk
+        tell(chunk.events)
     with database.write(appends=True) as connection:
         _forget_runs(connection, older_than)
     return removed
 
 
-def remove_down_to(database: Database, limit_bytes: int) -> Removed:
-    """Delete the oldest events until what is left takes up `limit_bytes` at most."""
+def remove_down_to(database: Database, limit_bytes: int, tell: Tell) -> Removed:
+    """Delete the oldest events until what is left takes up `limit_bytes` at most; `tell` hears of each piece."""
     removed = Removed()
-    while database.size_bytes() > limit_bytes and (chunk := _remove_first(database, None)):
+    while database.size_bytes() > limit_bytes and (chunk := _remove_first(database, _AT_ONCE_BY_SIZE)):
         removed += chunk
+        tell(chunk.events)
     return removed
 
 
@@ -49,12 +55,12 @@ def erase_track(database: Database, track_uid: str) -> Removed:
     return removed
 
 
-def _remove_first(database: Database, older_than: datetime | None) -> Removed | None:
-    """Delete the oldest thousand events, if they are older; None when there was nothing to delete."""
+def _remove_first(database: Database, count: int, older_than: datetime | None = None) -> Removed | None:
+    """Delete the oldest `count` events, or those of them that are older; None when there was nothing to delete."""
     columns = (events.c.id, events.c.run_id, events.c.seq, events.c.track_uid, events.c.captured_at, events.c.stored_at)
     with database.write(appends=True) as connection:
         # Ids grow as time does, so the rows to delete are the first ones.
-        rows = connection.execute(select(*columns).order_by(events.c.id).limit(_AT_ONCE)).all()
+        rows = connection.execute(select(*columns).order_by(events.c.id).limit(count)).all()
         rows = [row for row in rows if older_than is None or row.stored_at < older_than]
         if not rows:
             return None

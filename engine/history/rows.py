@@ -116,7 +116,7 @@ def source_rows(events: Iterable[EmotionEvent]) -> list[dict[str, Any]]:
             event.source_id,
             {"source_id": event.source_id, "first_seen": seen, "state": None, "cause": None, "detail": ""},
         )
-        row.update(run_id=event.run_id, last_seen=seen)
+        row.update(run_id=event.run_id, last_seen=max(seen, row.get("last_seen", seen)))
         if event.type == "status":
             row.update({name: event.document[name] for name in ("state", "cause", "detail")})
     return list(rows.values())

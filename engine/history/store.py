@@ -173,6 +173,10 @@ class History:
         rows = self._rows(event_page(wanted, of_tracks, start, limit, oldest_first))
         return _page(rows, limit, kind, lambda row: place_of(row.captured_at, row.id), event_of)
 
+    def count_events(self, wanted: EventFilter) -> int:
+        """How many events match, counted one by one."""
+        return self._value(select(func.count()).select_from(schema.events).where(*event_terms(wanted))) or 0
+
     def tracks(self, wanted: TrackFilter, limit: int, after: str | None = None) -> Page[TrackRecord]:
         """A page of tracks, the most recently begun first; `after` is the previous page's cursor.
 
@@ -218,16 +222,16 @@ class History:
         """The latest runs, latest first."""
         return self._runs.listed(limit)
 
-    def prune(self, older_than: datetime) -> int:
+    def prune(self, older_than: datetime, tell: removal.Tell = lambda _events: None) -> int:
         """Delete what was stored before `older_than`, broadcast or not; the number of events deleted.
 
-        Works in short transactions, so that `append` gets its turn.
+        Works in short transactions, so that `append` gets its turn; `tell` hears how many each deleted.
         """
-        return self._counted(removal.remove_older(self._database, older_than)).events
+        return self._counted(removal.remove_older(self._database, older_than, tell)).events
 
-    def prune_to(self, limit_bytes: int) -> int:
+    def prune_to(self, limit_bytes: int, tell: removal.Tell = lambda _events: None) -> int:
         """Delete the oldest events until `size_bytes` is at most this; the number of events deleted."""
-        return self._counted(removal.remove_down_to(self._database, limit_bytes)).events
+        return self._counted(removal.remove_down_to(self._database, limit_bytes, tell)).events
 
     def shrink(self) -> None:
         """Give some of the room that deleted rows left back to the disk, where the database can."""

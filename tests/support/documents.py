@@ -20,7 +20,7 @@ def event(
     *,
     source_id: str = "door",
     track_id: int = 1,
-    label: str = "happiness",
+    label: str | None = "happiness",
     before: str | None = None,
     age_s: float = 1.0,
     at: str = "2026-11-22T10:20:30.081Z",
@@ -28,7 +28,7 @@ def event(
 ) -> EmotionEvent:
     """One event of a track; `at` is its `captured_at`."""
     track_uid = ids.derive(run_id, "track", source_id, track_id)
-    after = None if kind == "end" else {**emotion(label), "scores": {label: 0.8}}
+    after = None if kind == "end" else {**emotion(label), "scores": {label: 0.8} if label else {}}
     body = {
         "track_id": track_id,
         "track_uid": track_uid,
