@@ -1,14 +1,15 @@
 """The application: what answers HTTP requests."""
 
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from engine.api.auth import TokenGate
 from engine.api.bell import Bell
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
-from engine.api.problems import answer_with_problems
+from engine.api.openapi import describe
+from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
 from engine.api.stream import Streams
 from engine.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ _LINKS = (
     ("/metrics", "Prometheus metrics"),
     ("/docs", "API documentation"),
 )
+_NOT_READY = {"description": "Not yet", "content": {"application/json": {"example": {"status": "not ready"}}}}
 _INDEX = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>moodline</title>
 <h1>moodline</h1>
@@ -57,12 +59,15 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
         # A redirect would repeat the Host header, whatever it says.
         redirect_slashes=False,
+        # What generated clients call their functions.
+        generate_unique_id_function=lambda route: route.name,
     )
     answer_with_problems(app)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)
+    describe(app)
     _add_gates(app, config, clock)
     return app
 
@@ -85,14 +90,14 @@ def _add_probes(app: FastAPI, view: EngineView) -> None:
         # Not in a thread: it answers while all threads wait for the database.
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="The run is ready; 503 until then")
+    @app.get("/readyz", summary="The run is ready; 503 until then", responses={503: _NOT_READY})
     def readyz() -> Response:
         ready = view.status().ready
         return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
 def _add_pages(app: FastAPI, view: EngineView) -> None:
-    @app.get("/metrics", summary="Prometheus metrics")
+    @app.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=responses(401, 403))
     def metrics() -> Response:
         page, content_type = render(view.status())
         return Response(page, headers={"content-type": content_type})

@@ -38,3 +38,87 @@ EVENT_STREAM = (
     'retry: 2000\n\nid: 1842\nevent: emotion_changed\ndata: {"schema":"1.0","type":"emotion_changed",...}\n\n'
     ": still here\n\n"
 )
+
+_TRACK: dict[str, Any] = {
+    "track_uid": UID,
+    "run_id": RUN,
+    "source_id": "door",
+    "track_id": 17,
+    "first_seen": "2026-11-22T10:20:23.681Z",
+    "last_seen": "2026-11-22T10:20:30.081Z",
+    "duration_s": 6.4,
+    "label": "happiness",
+    "confidence": 0.83,
+    "state": "active",
+    "events": 9,
+}
+_OUTCOMES = ("inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "failed")
+_SOURCE: dict[str, Any] = {
+    "source_id": "door",
+    "uri": "rtsp://***@10.0.0.7/live",
+    "state": "online",
+    "cause": None,
+    "detail": "",
+    "frames": {"captured": 100, "in_flight": 2, "outcomes": dict(zip(_OUTCOMES, (60, 25, 5, 4, 5, 1), strict=True))},
+    "width": 1280,
+    "height": 720,
+    "fps": 14.8,
+    "last_frame_age_s": 0.04,
+    "reconnects": 3,
+    "tracks": 2,
+}
+_SINK = {"url": "sqlite:///moodline.db", "state": "ok", "detail": "", "pending": 0}
+_BUCKETS = [
+    {"start": "2026-11-22T10:20:00.000Z", "source_id": "door", "label": label, "seconds": seconds, "share": share}
+    for label, seconds, share in (("happiness", 45, 0.75), ("neutral", 15, 0.25))
+]
+ANSWERS: dict[str, Any] = {
+    "status": {
+        "run_id": RUN,
+        "name": "lobby",
+        "version": "0.1.0",
+        "state": "running",
+        "started_at": "2026-11-22T10:00:00.000Z",
+        "uptime_s": 1230.1,
+        "ready": True,
+        "sources": [_SOURCE],
+        "models": [{"stage": "classify", "name": "emotion-fer", "version": "2", "sha256": "0" * 64, "device": "cpu"}],
+        "channels": {"frames": {"put": 100, "taken": 98, "dropped": 2, "depth": 0, "lanes": 1}},
+        "events": {"new": 4, "emotion_changed": 9},
+        "chips": {"classified": 90, "gated": 2, "dropped_queue": 0},
+        "history": _SINK,
+        "bus": {**_SINK, "url": "redis://***@queue:6379/0"},
+    },
+    "sources": {"items": [_SOURCE]},
+    "tracks": {"items": [_TRACK], "next_cursor": None},
+    "track": _TRACK,
+    "track_history": {"items": [EVENT], "next_cursor": None},
+    "timeline": {
+        "items": [
+            {"at": "2026-11-22T10:20:30.000Z", "label": "happiness", "confidence": 0.83, "scores": {"happiness": 0.83}}
+        ],
+        "next_cursor": None,
+    },
+    "erase": {"events": 9, "samples": 7},
+    "events": {"items": [EVENT], "next_cursor": None},
+    "stats": {
+        "from": "2026-11-22T10:20:00.000Z",
+        "to": "2026-11-22T10:21:00.000Z",
+        "bucket_s": 60,
+        "items": [{**bucket, "tracks": 1} for bucket in _BUCKETS],
+    },
+    "healthz": {"status": "ok"},
+    "readyz": {"status": "ready"},
+}
+"""What each operation answers, by its name."""
+
+DETAILS = {
+    400: "the Host header names another host; add the name to api.allowed_hosts if it is ours",
+    401: "send a token of the API as: Authorization: Bearer TOKEN",
+    403: "this token is not for that; it takes one with the scope operate",
+    404: f"track {UID} is not known",
+    422: "limit: Input should be less than or equal to 1000",
+    429: "too many wrong tokens from this address",
+    503: "history sqlite:///moodline.db: database is locked",
+}
+"""What a problem says, by its status."""
