@@ -31,7 +31,7 @@ _SERVER = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-_BESIDE_BYTES = 1250
+_BESIDE_BYTES = 1140
 """What an event takes up beside its own row: its share of eight indices, of its samples and of its track."""
 _SIZE = """
 SELECT (SELECT max(id) - min(id) + 1 FROM events) * (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, delete, select
 
 from engine.history.database import Database
 from engine.history.records import Removed
@@ -99,9 +99,3 @@ def _forget_runs(connection: Connection, older_than: datetime) -> None:
     if gone:
         connection.execute(delete(cursors).where(cursors.c.run_id.in_(gone)))
         connection.execute(delete(runs).where(runs.c.run_id.in_(gone)))
-
-
-def count_rows(connection: Connection) -> dict[str, int]:
-    """How many rows each table has; walks through an index of each."""
-    tables = (runs, cursors, tracks, samples, events)
-    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}

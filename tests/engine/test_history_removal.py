@@ -67,4 +67,4 @@ def test_runs_are_forgotten_with_their_last_event(history_url: str, opened: Call
     clock.advance(60)
     history.prune(clock.utc())
     assert [run.run_id for run in history.runs()] == ["now"]
-    assert history.counts() == {"runs": 1, "cursors": 0, "tracks": 0, "samples": 0, "events": 0}
+    assert history.counts() == {"runs": 1, "sources": 1, "tracks": 0, "samples": 0, "events": 0}

@@ -1,0 +1,156 @@
+"""The half of a history that answers questions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, func, select
+
+from engine.history import readings, schema
+from engine.history.database import Database
+from engine.history.queries import FEW_TRACKS, event_page, event_terms, long_tracks, place_of, track_page
+from engine.history.records import (
+    EmotionBucket,
+    EventFilter,
+    Page,
+    Sample,
+    SourceRecord,
+    StatsFilter,
+    TrackFilter,
+    TrackRecord,
+    decode_cursor,
+    encode_cursor,
+)
+from engine.history.rows import event_of
+from engine.items import EmotionEvent
+
+T = TypeVar("T")
+
+_TRACK = tuple(field.name for field in fields(TrackRecord))
+_SOURCE = tuple(schema.sources.c[field.name] for field in fields(SourceRecord))
+_TABLES = (schema.runs, schema.sources, schema.tracks, schema.samples, schema.events)
+
+
+class Answers:
+    """Questions to an open database; any thread, and each raises `HistoryError` when it does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def events_after(
+        self, row_id: int, limit: int, wanted: EventFilter | None = None
+    ) -> list[tuple[int, EmotionEvent]]:
+        """Up to `limit` events with a higher row id, oldest first, each with its row id.
+
+        Row ids are in the order in which events were committed, so whoever reads on misses none.
+        """
+        found = schema.events.c.id
+        query = select(schema.events).where(found > row_id, *event_terms(wanted or EventFilter()))
+        return [(row.id, event_of(row)) for row in self._rows(query.order_by(found).limit(limit))]
+
+    def row_of(self, event_id: str) -> int | None:
+        """The row id of an event, if it is there."""
+        found: int | None = self._value(select(schema.events.c.id).where(schema.events.c.event_id == event_id))
+        return found
+
+    def last_row(self) -> int:
+        """The newest row id; 0 when there is none."""
+        return self._value(select(func.max(schema.events.c.id))) or 0
+
+    def events(
+        self, wanted: EventFilter, limit: int, after: str | None = None, oldest_first: bool = False
+    ) -> Page[EmotionEvent]:
+        """A page of events by `captured_at`, newest first unless told otherwise.
+
+        `after` is the previous page's cursor. Events that come while one turns pages change no page before them.
+
+        Raises:
+            BadCursor: `after` belongs to another kind of query.
+        """
+        kind = "events+" if oldest_first else "events"
+        start = None if after is None else decode_cursor(kind, after, 2)
+        of_tracks = self._tracks_of(wanted)
+        if of_tracks == []:
+            return Page((), None)
+        rows = self._rows(event_page(wanted, of_tracks, start, limit, oldest_first))
+        return _page(rows, limit, kind, lambda row: place_of(row.captured_at, row.id), event_of)
+
+    def count_events(self, wanted: EventFilter) -> int:
+        """How many events match, counted one by one."""
+        return self._value(select(func.count()).select_from(schema.events).where(*event_terms(wanted))) or 0
+
+    def tracks(self, wanted: TrackFilter, limit: int, after: str | None = None) -> Page[TrackRecord]:
+        """A page of tracks, the most recently begun first; `after` is the previous page's cursor.
+
+        Raises:
+            BadCursor: `after` belongs to another kind of query.
+        """
+        start = None if after is None else decode_cursor("tracks", after, 2)
+        longest_s = self._value(select(func.max(schema.tracks.c.duration_s))) or 0.0 if wanted.start else 0.0
+        rows = self._rows(track_page(wanted, start, limit, longest_s))
+        return _page(rows, limit, "tracks", lambda row: place_of(row.first_seen, row.id), _track_of)
+
+    def track(self, track_uid: str) -> TrackRecord | None:
+        """The track of that uid, if it is known."""
+        rows = self._rows(select(schema.tracks).where(schema.tracks.c.track_uid == track_uid))
+        return _track_of(rows[0]) if rows else None
+
+    def timeline(
+        self,
+        track_uid: str,
+        limit: int,
+        after: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Page[Sample]:
+        """A page of one track's samples, at most one for each second, oldest first.
+
+        Raises:
+            BadCursor: `after` belongs to another kind of query.
+        """
+        place = None if after is None else decode_cursor("timeline", after, 1)
+        rows = self._rows(readings.timeline_page(track_uid, place, limit, start, end))
+        return _page(rows, limit, "timeline", lambda row: (row.second,), readings.sample_of)
+
+    def stats(self, wanted: StatsFilter, by_source: bool = True) -> tuple[EmotionBucket, ...]:
+        """How much each emotion was seen, in buckets of time; buckets in which no face was seen are left out."""
+        return readings.buckets_of(self._rows(readings.stats_query(wanted, by_source)))
+
+    def sources(self) -> tuple[SourceRecord, ...]:
+        """All sources that ever had an event here, by name."""
+        return tuple(SourceRecord(*row) for row in self._rows(select(*_SOURCE).order_by(_SOURCE[0])))
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each table, counted one by one."""
+        return {table.name: self._value(select(func.count()).select_from(table)) or 0 for table in _TABLES}
+
+    def _tracks_of(self, wanted: EventFilter) -> list[str] | None:
+        """The tracks whose events are wanted where they are few, otherwise None."""
+        if wanted.track_uid is not None:
+            return [wanted.track_uid]
+        if wanted.min_duration_s is None:
+            return None
+        with self._database.read() as connection:
+            found = list(connection.scalars(long_tracks(wanted.min_duration_s)))
+        return found if len(found) <= FEW_TRACKS else None
+
+    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        with self._database.read() as connection:
+            return connection.execute(query).all()
+
+    def _value(self, query: Select[Any]) -> Any:
+        with self._database.read() as connection:
+            return connection.scalar(query)
+
+
+def _page(
+    rows: Sequence[Any], limit: int, kind: str, place: Callable[[Any], tuple[int, ...]], item_of: Callable[[Any], T]
+) -> Page[T]:
+    shown = rows[:limit]
+    cursor = encode_cursor(kind, *place(shown[-1])) if len(rows) > limit else None
+    return Page(tuple(item_of(row) for row in shown), cursor)
+
+
+def _track_of(row: Any) -> TrackRecord:
+    return TrackRecord(**{name: getattr(row, name) for name in _TRACK})
