@@ -132,15 +132,24 @@ class Relay:
 
     def _send_batch(self) -> bool:
         if not self._resumed:
-            if last := self._outbox.last():
-                self._bus.resume(last)
-                self._followed[last.run_id] = last.seq
-            self._resumed = True
+            self._resume()
         rows = self._outbox.take(self._batch)
         if rows:
             self._send([event for _, event in rows])
             self._outbox.done(rows[-1][0])
         return bool(rows)
+
+    def _resume(self) -> None:
+        """See whether the bus still has what an earlier process sent; ask once, as what it lacks is sent again then."""
+        last = self._outbox.last()
+        if last:
+            try:
+                self._bus.resume(last)
+            except BusForgot:
+                self._resumed = True
+                raise
+            self._followed[last.run_id] = last.seq
+        self._resumed = True
 
     def _send(self, events: Sequence[EmotionEvent]) -> None:
         whole = self._with_gaps(events)

@@ -38,6 +38,7 @@ class Bus(Protocol):
         """An earlier process had `last` taken, and all before it.
 
         Raises:
+            BusForgot: as `publish`.
             BusError: it cannot be told.
         """
 

@@ -104,16 +104,21 @@ class RedisBus:
         return self._note
 
     def resume(self, last: EmotionEvent) -> None:
-        """`last` and all before it was taken once; whether Redis still knows shows with the next call.
+        """`last` and all before it was taken once.
 
         Raises:
+            BusForgot: Redis no longer has it.
             BusError: Redis cannot be asked.
         """
         with self._talk() as client:
             self._believed = {last.run_id: last.seq}
-            if not client.exists(mark_name(self._prefix, last.run_id)) and self._finds(client, last.event_id):
+            mark = self._mark(client, last.run_id)
+            if mark < last.seq and not mark and self._finds(client, last.event_id):
                 # The mark is older than its time to live, or than marks.
-                client.set(mark_name(self._prefix, last.run_id), last.seq, ex=MARK_TTL_S)
+                mark = last.seq
+                client.set(mark_name(self._prefix, last.run_id), mark, ex=MARK_TTL_S)
+            if mark < last.seq:
+                raise self._forgot(last.run_id, mark)
 
     def sent(self, run_id: str) -> int:
         """The number of the last event of the run that Redis has taken; 0 when it knows of none.
