@@ -1,10 +1,12 @@
 """YAML in, a frozen and fully checked configuration out; all mistakes in one go."""
 
+from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.api.config import ApiConfig
+from engine.api.privacy import PrivacyConfig
 from engine.bus import BusConfig
 from engine.errors import ConfigError
 from engine.fields import Name, settings
@@ -41,6 +43,7 @@ class PipelineConfig:
     bus: BusConfig = field(default_factory=BusConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
 
 
@@ -73,8 +76,19 @@ def parse(text: str) -> PipelineConfig:
     config = _SHAPE.check(raw, problems)
     if config is not None and not config.sources:
         problems.append("sources: is empty; name at least one camera, for example {id: door, uri: webcam:0}")
-    if config is not None and (unlawful := config.deployment.problem()):
-        problems.append(unlawful)
+    if config is not None:
+        problems += _contradictions(config)
     if problems or config is None:
         raise ConfigError(*problems)
     return config
+
+
+def _contradictions(config: PipelineConfig) -> Iterator[str]:
+    """What is right for itself but must not be together."""
+    if unlawful := config.deployment.problem():
+        yield unlawful
+    if config.privacy.aggregate_only and not config.bus.url.startswith("memory://"):
+        yield (
+            "privacy.aggregate_only: events of single tracks would leave through bus.url; "
+            "set bus.url: memory://, or leave aggregate_only out"
+        )

@@ -140,7 +140,9 @@ class Service:
     def _open_api(self, stack: ExitStack) -> None:
         if not self.config.api.enabled:
             return
-        app = create_app(self, self._history, self.config.api, __version__, self._clock, self._bell)
+        app = create_app(
+            self, self._history, self.config.api, __version__, self._clock, self._bell, self.config.privacy
+        )
         server = ApiServer(app, self.config.api)
         server.start()
         stack.callback(server.stop)

@@ -9,6 +9,7 @@ from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
+from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
 from engine.api.stream import Streams
@@ -44,12 +45,13 @@ def create_app(
     version: str,
     clock: Clock | None = None,
     bell: Bell | None = None,
+    privacy: PrivacyConfig | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
     """
-    clock = clock or SystemClock()
+    clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
         title="moodline",
         version=version,
@@ -63,11 +65,13 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     answer_with_problems(app)
-    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock))
+    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, privacy))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)
     describe(app)
+    if privacy.aggregate_only:
+        app.add_middleware(AggregateGate)
     _add_gates(app, config, clock)
     return app
 

@@ -1,40 +1,47 @@
 """The routes under `/api/v1`. Handlers are plain functions: the database blocks, so they run in threads."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query
 
 from engine.api import models, problems
+from engine.api.privacy import PrivacyConfig, of_many, whole_buckets
 from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
 from engine.api.stream import Streams, add_stream
 from engine.clock import Clock
 from engine.fields import Name
-from engine.history import EventFilter, History, Page
+from engine.history import EmotionBucket, EventFilter, History, Page
 from engine.items import EmotionEvent
 from engine.status import EngineView
 
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
 
-def api_routes(view: EngineView, history: History, streams: Streams, clock: Clock) -> APIRouter:
+def api_routes(view: EngineView, history: History, streams: Streams, clock: Clock, privacy: PrivacyConfig) -> APIRouter:
     """Everything under `/api/v1`."""
     router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 422, 429, 503))
     _add_run(router, view)
     _add_tracks(router, history)
-    _add_events(router, history, clock)
+    _add_events(router, history, clock, privacy)
     add_stream(router, streams)
     return router
 
 
-def _add_events(router: APIRouter, history: History, clock: Clock) -> None:
+def _add_events(router: APIRouter, history: History, clock: Clock, privacy: PrivacyConfig) -> None:
     @router.get("/events", response_model=models.Events, summary="Events, newest first")
     def events(query: Annotated[EventQuery, Query()]) -> Any:
         return _documents(history.events(query.event_filter(), query.limit, query.cursor))
 
     @router.get("/stats/emotions", response_model=models.Stats, summary="How much of each emotion, in buckets of time")
     def stats(query: Annotated[StatsQuery, Query()]) -> Any:
-        wanted = query.stats_filter(clock.utc())
-        found = history.stats(wanted, query.by_source)
+        now = clock.utc()
+        if privacy.aggregate_only:
+            wanted = whole_buckets(query, now, privacy)
+            found: Iterable[EmotionBucket] = of_many(history.stats(wanted), privacy.k)
+        else:
+            wanted = query.stats_filter(now)
+            found = history.stats(wanted, query.by_source)
         items = [bucket for bucket in found if query.label in (None, bucket.label)]
         return {"start": wanted.start, "end": wanted.end, "bucket_s": wanted.bucket_s, "items": items}
 

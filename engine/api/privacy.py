@@ -1,0 +1,72 @@
+"""Aggregates only: answers that stand for several faces, never for one."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from engine.api.problems import problem
+from engine.api.query import BadRange, StatsQuery
+from engine.fields import Field, settings
+from engine.history import EmotionBucket, StatsFilter
+
+_SINGLE = ("/api/v1/tracks", "/api/v1/events")
+_SETTLED_S = 10.0
+"""After this time nothing is added to a bucket any more."""
+
+
+@settings
+class PrivacyConfig:
+    """With `aggregate_only` the API tells of emotions only where at least `k` tracks stand behind a number."""
+
+    aggregate_only: bool = False
+    k: Annotated[int, Field(ge=5, le=1000)] = 5
+    bucket_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    """The one width of bucket that is answered for: from two widths one could subtract."""
+
+
+class AggregateGate:
+    """Answers for no single track or event, whoever asks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = None
+        if scope["type"] == "http" and scope["path"].startswith(_SINGLE):
+            refusal = problem(403, "privacy.aggregate_only is set: ask for stats/emotions")
+        await (refusal or self._app)(scope, receive, send)
+
+
+def whole_buckets(query: StatsQuery, now: datetime, privacy: PrivacyConfig) -> StatsFilter:
+    """What is asked for, in whole buckets that are over.
+
+    Raises:
+        BadRange: it is asked in a way that would let single faces be told apart.
+    """
+    width = timedelta(seconds=privacy.bucket_s)
+    if query.bucket_s != privacy.bucket_s and "bucket_s" in query.model_fields_set:
+        raise BadRange(f"bucket_s: is {privacy.bucket_s} here, as privacy.bucket_s says")
+    if not query.by_source:
+        raise BadRange("by_source: sums over sources are not told, since differences to their parts would be")
+    over = now - timedelta(seconds=_SETTLED_S)
+    end = _floor(min(query.end or over, over), width)
+    start = _floor(query.start + width - timedelta(microseconds=1), width) if query.start else end - 24 * width
+    asked = query.model_copy(update={"start": min(start, end), "end": end, "bucket_s": privacy.bucket_s})
+    return asked.stats_filter(now)
+
+
+def of_many(found: Iterable[EmotionBucket], k: int) -> list[EmotionBucket]:
+    """Those of `found` that at least `k` tracks stand behind; shares are of what is left."""
+    shown = [bucket for bucket in found if bucket.tracks >= k]
+    totals: dict[tuple[datetime, str | None], int] = defaultdict(int)
+    for bucket in shown:
+        totals[bucket.start, bucket.source_id] += bucket.seconds
+    return [replace(bucket, share=bucket.seconds / totals[bucket.start, bucket.source_id]) for bucket in shown]
+
+
+def _floor(moment: datetime, width: timedelta) -> datetime:
+    return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % width
