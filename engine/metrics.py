@@ -32,6 +32,8 @@ class _StatusCollector(Collector):
         yield from _channels(self._status)
         yield from _sinks("history", "rows yet to be written", self._status.history)
         yield from _sinks("bus", "events yet to be broadcast", self._status.bus)
+        lost = [((), self._status.bus.lost)]
+        yield _counter("moodline_bus_lost", "Events gone from the history before they could be broadcast", lost)
 
 
 def _run(status: RunStatus) -> Iterator[Metric]:

@@ -66,6 +66,8 @@ class Sink(_View):
     state: str
     detail: str
     pending: int
+    cause: str | None = Field(default=None, description="Why it is down, in one word.")
+    lost: int = Field(default=0, description="Events gone before they could be broadcast.")
 
 
 class Status(_View):

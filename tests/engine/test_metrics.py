@@ -54,6 +54,7 @@ def test_each_number_of_the_status_is_there() -> None:
         ("moodline_history_up",): 1,
         ("moodline_bus_up",): 0,
         ("moodline_bus_pending",): 7,
+        ("moodline_bus_lost_total",): 0,
     }
     found = samples(STATUS)
     assert {key: found.get(key) for key in expected} == expected
