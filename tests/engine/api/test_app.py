@@ -37,6 +37,7 @@ def test_the_status_is_the_whole_run(client: Any) -> None:
     assert got["started_at"] == "2026-11-22T10:20:30.081Z"
     assert got["bus"] == {
         "url": "redis://***@h", "state": "down", "detail": "Redis cannot be reached", "pending": 7,
+        "cause": None, "lost": 0,
     }  # fmt: skip
     assert got["channels"]["frames"] == {"put": 10, "taken": 7, "dropped": 2, "depth": 1, "lanes": 2}
     assert [model["device"] for model in got["models"]] == ["cpu"]
