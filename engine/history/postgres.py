@@ -1,5 +1,6 @@
 """PostgreSQL, by psycopg."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from engine.errors import HistoryError
 from engine.history.backend import Ownership
 from engine.history.lease import AdvisoryOwnership, lock_key
 from engine.redact import redact
+
+# It warns of each connection that it finds dead; what follows from that is said here, once.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 _READERS = 40
 # A server that is gone is noticed within half a minute, in both directions; one that is merely slow is an error

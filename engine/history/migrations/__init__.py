@@ -1,6 +1,5 @@
 """Brings a database to the tables of this program: a new one, an older one, but no newer and no foreign one."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from engine.errors import HistoryError
 VERSION_TABLE = "moodline_version"
 # What 0.1 left, which kept no version.
 _FIRST, _FIRST_TABLES = "0001", {"runs", "events", "tracks", "cursors"}
-
-logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def is_current(connection: Connection) -> bool:
