@@ -67,7 +67,7 @@ _SOURCE: dict[str, Any] = {
     "reconnects": 3,
     "tracks": 2,
 }
-_SINK = {"url": "sqlite:///moodline.db", "state": "ok", "detail": "", "pending": 0}
+_SINK = {"url": "sqlite:///moodline.db", "state": "ok", "detail": "", "pending": 0, "cause": None, "lost": 0}
 _BUCKETS = [
     {"start": "2026-11-22T10:20:00.000Z", "source_id": "door", "label": label, "seconds": seconds, "share": share}
     for label, seconds, share in (("happiness", 45, 0.75), ("neutral", 15, 0.25))
