@@ -121,7 +121,7 @@ class Relay:
                 beaten = alive and self._beat()
             except BusForgot as error:
                 self._fell(error)
-                self._restore(error)
+                self._restore()
                 return _Step.DOWN
         except (BusError, HistoryError) as error:
             self._fell(error)
@@ -179,18 +179,18 @@ class Relay:
             self._followed[run_id] = 0 if own else self._bus.sent(run_id) or first.seq - 1
         return self._followed[run_id]
 
-    def _restore(self, lost: BusForgot) -> None:
-        """Send again what the bus had, as far as it would still keep it and the history still has it."""
-        wanted = min(lost.sent - lost.kept if lost.kept else self._bus.keeps, self._bus.keeps)
-        found = self._outbox.again(wanted)
+    def _restore(self) -> None:
+        """Send again what the bus had, as far as it would keep it and the history has it; it skips what it has."""
+        found = self._outbox.again(self._bus.keeps)
         rows = self._outbox.take(1)
-        self._followed.clear()
+        known: dict[str, int] = {}
         if rows:
             first = rows[0][1]
-            known = lost.kept if first.run_id == lost.run_id else 0
-            # With less found than wanted, what is missing before the first is missing from the history.
-            self._followed[first.run_id] = known if known or found < wanted else first.seq - 1
-        logger.warning("%d events are sent again", found)
+            # With less found than would be kept, what is missing before the first is missing from the history.
+            start = 0 if found < self._bus.keeps else first.seq - 1
+            known[first.run_id] = self._bus.sent(first.run_id) or start
+        self._followed = known
+        logger.warning("up to %d events are sent again", found)
 
     def _beat(self) -> bool:
         """Tell the bus that the run is alive, every few seconds and when a source changes; whether that was due."""

@@ -35,6 +35,7 @@ MARK_TTL_S = 30 * 86_400
 KEPT = 100_000
 """At most so many events are sent again to a Redis that has lost them."""
 _PAGE = 1000
+_RUNS = 10
 
 # KEYS: stream, mark. ARGV: the mark believed in, the mark's TTL, MAXLEN, then six fields of each event.
 # Answers {1, mark} when it has added them, else {0, the mark it found}. What may be refused (full, read-only, not
@@ -148,11 +149,7 @@ class RedisBus:
         values = {f"{self._prefix}:engine:{run_id}": jsontext.dumps(payload)}
         values.update((f"{self._prefix}:source:{name}", jsontext.dumps(told)) for name, told in sources.items())
         with self._talk() as client:
-            believed = self._believed.get(run_id)
-            if believed:
-                mark = self._mark(client, run_id)
-                if mark < believed:
-                    raise self._forgot(run_id, mark)
+            self._check(client)
             self._link.set_all(values, ALIVE_TTL_S)
 
     def close(self) -> None:
@@ -162,6 +159,7 @@ class RedisBus:
     def _append(self, client: Any, events: Sequence[EmotionEvent]) -> None:
         run_id = events[0].run_id
         if run_id not in self._believed:
+            self._check(client)
             self._believed[run_id] = self._mark(client, run_id) or self._marked_by(client, events)
         while events := [event for event in events if event.seq > self._believed[run_id]]:
             added, mark = self._call(client, run_id, events)
@@ -169,6 +167,15 @@ class RedisBus:
             if not added and mark < believed:
                 raise self._forgot(run_id, mark)
             self._believed[run_id] = mark
+
+    def _check(self, client: Any) -> None:
+        """See that Redis still has what it had of the runs sent lately: one run's mark tells nothing of another's."""
+        while len(self._believed) > _RUNS:
+            del self._believed[next(iter(self._believed))]
+        for run_id, believed in list(self._believed.items()):
+            mark = self._mark(client, run_id)
+            if mark < believed:
+                raise self._forgot(run_id, mark)
 
     def _call(self, client: Any, run_id: str, events: Sequence[EmotionEvent]) -> tuple[int, int]:
         believed = self._believed[run_id]

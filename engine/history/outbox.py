@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 30.0
 """How often it looks for what dead runs have left."""
+_YOUNG_S = 20.0
+_LOOK_YOUNG_S = 1.0
+"""How often at first: a server takes a moment to notice that the process before this one is gone."""
 
 
 class Outbox:
@@ -33,6 +36,8 @@ class Outbox:
         self._clock = clock
         self._left: list[str] = []
         self._looked_s: float | None = None
+        self._made_s = clock.monotonic()
+        self._wanted_again = 0
         self._positions: dict[str, int] = {}
         self._unsaved: str | None = None
         self._taken: dict[int, int] = {}
@@ -83,44 +88,47 @@ class Outbox:
             return sum(_waiting(connection, run_id, known.get(run_id), self._consumer) for run_id in waiting)
 
     def last(self) -> EmotionEvent | None:
-        """The newest confirmed event, of the own run or else of the newest that has ended; None without one.
+        """The newest event that any run has confirmed and that is still here.
 
         Raises:
             HistoryError: the database does not answer.
         """
         query = select(events).where(*self._confirmed(), events.c.seq == cursors.c.position)
         with self._database.read() as connection:
-            row = connection.execute(query.order_by(runs.c.started_at.desc(), events.c.id.desc()).limit(1)).first()
+            row = connection.execute(query.order_by(events.c.id.desc()).limit(1)).first()
         return event_of(row) if row else None
 
     def again(self, count: int) -> int:
         """Up to `count` of the newest confirmed events, of the own run and of ended ones, are to be sent again.
 
-        How many those are: fewer than `count` when the database has no more.
+        How many those are: fewer than `count` when the database has no more. A run that turns out to be dead
+        only later follows then.
 
         Raises:
             HistoryError: nothing has changed.
         """
-        confirmed = select(events.c.run_id, events.c.seq).where(*self._confirmed())
-        newest = confirmed.order_by(events.c.id.desc()).limit(count).subquery()
-        query = select(newest.c.run_id, func.min(newest.c.seq), func.count()).group_by(newest.c.run_id)
+        self._wanted_again = count
+        self._looked_s = None
+        found = self._take_back(count, or_(runs.c.run_id == self._owners.own, runs.c.state != "running"))
+        with self._lock:
+            self._positions.clear()
+        self._unsaved = None
+        return found
+
+    def _take_back(self, count: int, whose: ColumnElement[bool]) -> int:
+        newest = select(events.c.run_id, events.c.seq).where(*self._confirmed(), whose)
+        newest_rows = newest.order_by(events.c.id.desc()).limit(count).subquery()
+        found_in = newest_rows.c
+        query = select(found_in.run_id, func.min(found_in.seq), func.count()).group_by(found_in.run_id)
         with self._database.write() as connection:
             found = connection.execute(query).all()
             for run_id, first, _ in found:
                 set_position(connection, self._consumer, run_id, first - 1)
-        with self._lock:
-            self._positions.clear()
-        self._unsaved = self._looked_s = None
         return sum(row[2] for row in found)
 
     def _confirmed(self) -> tuple[ColumnElement[bool], ...]:
         cursor = and_(cursors.c.run_id == events.c.run_id, cursors.c.consumer == self._consumer)
-        return (
-            cursor,
-            events.c.run_id == runs.c.run_id,
-            events.c.seq <= cursors.c.position,
-            or_(runs.c.run_id == self._owners.own, runs.c.state != "running"),
-        )
+        return cursor, events.c.run_id == runs.c.run_id, events.c.seq <= cursors.c.position
 
     def _save(self) -> None:
         if self._unsaved is not None:
@@ -130,10 +138,13 @@ class Outbox:
 
     def _look(self) -> None:
         now_s = self._clock.monotonic()
-        if self._looked_s is not None and now_s - self._looked_s < LOOK_S:
+        every_s = _LOOK_YOUNG_S if now_s - self._made_s < _YOUNG_S else LOOK_S
+        if self._looked_s is not None and now_s - self._looked_s < every_s:
             return
         for run_id in self._owners.close_dead():
             logger.info("run %s was interrupted", run_id)
+            if self._wanted_again:
+                self._take_back(self._wanted_again, events.c.run_id == run_id)
         found = [run_id for run_id in self._unsent_runs() if run_id != self._owners.own]
         mine = [run_id for run_id in found if run_id in self._left or self._owners.is_mine(run_id)]
         with self._lock:

@@ -106,6 +106,21 @@ def test_a_redis_that_forgot_says_so_once_and_takes_everything_then(server: Redi
         bus.heartbeat(event(1).run_id, {}, {})
 
 
+def test_the_loss_of_one_run_is_noticed_before_another_is_begun(server: RedisServer, client: Any) -> None:
+    for told in ("publish", "heartbeat"):
+        bus = RedisBus(server.url, "moodline")
+        bus.publish([event(1, run_id="one"), event(2, run_id="one")])
+        client.flushall()
+        with pytest.raises(BusForgot) as caught:
+            bus.publish([event(1, run_id="two")]) if told == "publish" else bus.heartbeat("two", {}, {})
+        assert (caught.value.run_id, client.keys()) == ("one", [])
+
+
+def test_a_start_notices_that_redis_was_wiped_meanwhile(server: RedisServer) -> None:
+    with pytest.raises(BusForgot):
+        RedisBus(server.url, "moodline").resume(event(7))
+
+
 def test_a_user_who_may_not_publish_still_gets_the_stream_filled_once(server: RedisServer, client: Any) -> None:
     client.execute_command("ACL SETUSER", "writer", "on", ">p", "~moodline:*", "resetchannels", "+@all")
     bus = RedisBus(server.url.replace("unix://", "unix://writer:p@"), "moodline")
