@@ -15,6 +15,7 @@ from engine.errors import ModelError
 from engine.pixels import InputSpec
 
 Task = Literal["emotion", "face-detection"]
+Landmarks = Literal["best", "mean"]
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -23,7 +24,8 @@ class ModelCard:
     """The contents of `<model>.json` beside `<model>.onnx`.
 
     `layout` says how outputs are decoded (`logits`, `retinaface`, `scrfd`); `alignment` is the face
-    template the input was trained on; `temperature` divides the logits before the softmax.
+    template the input was trained on; `temperature` divides the logits before the softmax. `landmarks` says whether
+    a detector's landmarks are those of the best prior, as published, or the mean over all that found the face.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ModelCard:
     labels: tuple[str, ...] = ()
     alignment: str | None = None
     temperature: float = 1.0
+    landmarks: Landmarks = "best"
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -51,6 +54,8 @@ class ModelCard:
             raise ValueError("an emotion model needs at least two different labels, each once")
         if not (isinstance(self.temperature, int | float) and 0 < self.temperature < inf):
             raise ValueError(f"temperature must be positive, got {self.temperature!r}")
+        if self.landmarks not in get_args(Landmarks):
+            raise ValueError(f"landmarks must be {' or '.join(get_args(Landmarks))}, got {self.landmarks!r}")
         if not (isinstance(self.sha256, str) and re.fullmatch("[0-9a-f]{64}", self.sha256)):
             raise ValueError("sha256 must be 64 hexadecimal digits")
 

@@ -26,6 +26,8 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel):
         "engine/runner.py",
         "engine/models/emotion-fer.onnx",
         "engine/models/emotion-fer.json",
+        "engine/models/retinaface-mnet025.onnx",
+        "engine/models/retinaface-mnet025.json",
         "engine/schemas/event.schema.json",
         "pipelines/configs/demo.yaml",
         "pipelines/configs/models.yaml",

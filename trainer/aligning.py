@@ -19,13 +19,15 @@ from engine.detectors.haar import Haar
 from engine.detectors.retinaface import RetinaFace
 from engine.errors import ConfigError, ModelError
 from engine.items import Box, Detection, Floats, Image
-from engine.modelcard import Model, ModelCard, card_path, installed, sha256_of
+from engine.modelcard import Model, ModelCard, card_path, sha256_of
 from engine.pixels import InputSpec, fit
 from engine.sessions import open_session
 from engine.stages.chip import framed
 from engine.stages.detect import DetectConfig
 
 Pick = Literal["largest", "best"]
+DETECTOR = DetectConfig().model
+"""What finds faces where nothing else is named: the engine's default, which ships."""
 CROP_SCORE, PHOTO_SCORE = 0.8, 0.6
 """Least score of a face: within a crop that shows one anyway, and in a photo (the engine's default)."""
 _ENLARGED, _MARGIN = 192, 32
@@ -171,17 +173,6 @@ def _whole_square(face: Detection) -> tuple[int, int, int]:
         box = (x - half, y - half, x + half, y + half)
     side = max(round(box[2] - box[0]), 1)
     return round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), side
-
-
-def installed_landmarks() -> str | None:
-    """The path of a RetinaFace model installed for the engine, or None."""
-    for path in installed():
-        try:
-            if ModelCard.from_json(card_path(path).read_text(encoding="utf-8")).layout == "retinaface":
-                return str(path)
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def open_finder(name: str, min_score: float, threads: int = 2, size: int = 640) -> Detector:

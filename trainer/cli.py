@@ -36,7 +36,7 @@ def cli(debug: bool, verbose: bool) -> None:
     """Train emotion models for moodline.
 
     \b
-    moodline-train prepare fer2013/ --landmarks retinaface.onnx --out runs/fer2013
+    moodline-train prepare fer2013/ --out runs/fer2013
     moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/first
     moodline-train evaluate runs/first --data runs/fer2013
     moodline-train export runs/first --data runs/fer2013 --out runs/first/emotion-fer.onnx

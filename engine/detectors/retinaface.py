@@ -28,6 +28,8 @@ CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 MAX_IOU = 0.4
 _MAX_GROWTH = 8.0
 """No face is 3000 times its prior; an exponent beyond would overflow."""
+VOTE_IOU, VOTE_SHARE = 0.6, 0.5
+"""Whose landmarks count in a mean: priors whose box overlaps the best one's so much, with half its score or more."""
 MAX_CANDIDATES = 1000
 """The best so many boxes per picture enter suppression."""
 
@@ -79,6 +81,7 @@ class RetinaFace:
         self._spec = card.input
         self._size = size
         self._min_score = min_score
+        self._mean = card.landmarks == "mean"
         self._session = BucketedSession(session, buckets_for(session))
         height, width = session.input_shape[2:]
         self._shape = (height, width) if height is not None and width is not None else None
@@ -116,19 +119,40 @@ class RetinaFace:
         self, boxed: Letterboxed, table: Floats, boxes: Floats, scores: Floats, points: Floats
     ) -> tuple[Detection, ...]:
         """Threshold first, decode only what is left."""
-        chosen = candidates(scores, self._min_score)
-        if not chosen.size:
+        chosen = candidates(scores, self._min_score * (VOTE_SHARE if self._mean else 1))
+        strong = np.flatnonzero(scores[chosen] >= self._min_score)
+        if not strong.size:
             return ()
         corners = decode_boxes(boxes[chosen], table[chosen])
-        keep = nms(corners, scores[chosen], MAX_IOU)
-        best = chosen[keep]
-        landmarks = decode_landmarks(points[best], table[best])
+        keep = strong[nms(corners[strong], scores[chosen][strong], MAX_IOU)]
+        if self._mean:
+            landmarks = mean_landmarks(corners, scores[chosen], decode_landmarks(points[chosen], table[chosen]), keep)
+        else:
+            landmarks = decode_landmarks(points[chosen[keep]], table[chosen[keep]])
         return sound_detections(
             boxed.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4),
-            scores[best],
+            scores[chosen[keep]],
             boxed.to_source(landmarks),
             boxed.size,
         )
+
+
+def mean_landmarks(boxes: Floats, scores: Floats, landmarks: Floats, keep: NDArray[np.intp]) -> Floats:
+    """For each of the boxes `keep` its landmarks `(K, 5, 2)`, the mean over those of `landmarks` `(N, 5, 2)` whose box
+    and score agree with it, weighted by score: several priors see a face, and their errors differ.
+
+    The voting of Gidaris and Komodakis 2015 (arXiv 1505.01749), here for landmarks.
+    """
+    best = boxes[keep]
+    low, high = np.maximum(best[:, None, :2], boxes[None, :, :2]), np.minimum(best[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    agree = shared > VOTE_IOU * (areas[keep][:, None] + areas[None] - shared)
+    # The best one always has a vote, so that a box without an area has landmarks as well.
+    agree[np.arange(len(keep)), keep] = True
+    weight = np.where(agree & (scores[None] >= VOTE_SHARE * scores[keep][:, None]), scores[None], 0)
+    means: Floats = np.einsum("kn,nij->kij", weight / weight.sum(axis=1, keepdims=True), landmarks).astype(np.float32)
+    return means
 
 
 def candidates(scores: Floats, min_score: float) -> NDArray[np.intp]:

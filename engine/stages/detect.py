@@ -19,8 +19,8 @@ _TOLERANCE_S = 1e-6
 class DetectConfig:
     """`stages: {detect: ...}`."""
 
-    model: Text = "haar"
-    """`haar`, a model's name on the search path, or a path ending in `.onnx`."""
+    model: Text = "retinaface-mnet025"
+    """The shipped one, another model's name on the search path, a path ending in `.onnx`, or `haar`."""
     min_score: Unit = 0.6
     device: Device = "auto"
     every_s: Seconds = 0.1

@@ -20,7 +20,7 @@ sources:
   - {{id: door, uri: "{door}"}}
   - {{id: desk, uri: "{desk}", open_timeout_s: 2, read_timeout_s: 2}}
 stages:
-  detect: {{model: haar, every_s: 0.2}}
+  detect: {{every_s: 0.2}}
 bus: {{url: "{bus}", prefix: e2e}}
 history: {{url: "sqlite:///history.db"}}
 api: {{port: 0}}

@@ -30,7 +30,8 @@ def test_the_demo_shows_tracks_with_emotions_within_seconds_and_stops_on_ctrl_c(
         until(lambda: [t for t in program.get("/api/v1/tracks")["items"] if t["label"]], 30)
         assert 'moodline_frames_captured_total{source="lobby"}' in program.get("/metrics")
         status = program.get("/api/v1/status")
-        assert status["models"][0]["device"] == "cpu"
+        assert (status["models"][0]["name"], status["models"][0]["device"]) == ("retinaface-mnet025", "cpu")
+        assert all(event["aligned"] for event in program.get("/api/v1/events?type=new")["items"])
         assert program.end(2) == 130
     assert "curl" in program.text()
     assert "Traceback" not in program.text()

@@ -88,7 +88,7 @@ class Chain:
         write_csv(self.folder / "fer2013.csv", rows)
 
     def prepare(self) -> None:
-        how = ("--landmarks", self.landmarks or "none")
+        how = ("--landmarks", self.landmarks) if self.landmarks else ()
         self.train("prepare", self.folder / "fer2013.csv", "--out", self.data, *how)
         require(self.data / "manifest.json")
         images = json.loads((self.data / "manifest.json").read_text())["images"]
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the chain; 0 when all of it worked."""
     parser = argparse.ArgumentParser(prog="train_smoke", description=__doc__.splitlines()[0])
     parser.add_argument("--fer2013", type=Path, help="take 700 real faces from this folder or fer2013.csv")
-    parser.add_argument("--landmarks", type=Path, help="align with this RetinaFace ONNX file; drawn faces need none")
+    parser.add_argument("--landmarks", type=Path, help="align with this RetinaFace ONNX file, not the shipped one")
     parser.add_argument("--keep", type=Path, help="work in this new folder and leave it there")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="train-smoke-") as scratch:

@@ -11,8 +11,7 @@ from engine.pixels import InputSpec, fit, to_tensor
 from engine.stages.chip import cut
 from tests.support import networks
 from tests.trainer.photos import Told, astronaut, face_at
-from trainer import aligning
-from trainer.aligning import Crops, Photos, chosen, open_finder, rescaled
+from trainer.aligning import DETECTOR, Crops, Photos, chosen, open_finder, rescaled
 
 RAW = InputSpec(48, 48, "GRAY", 1.0, (0.0,), (1.0,))
 """What a classifier of 48 pixels sees, in gray levels."""
@@ -127,20 +126,17 @@ def test_other_networks_and_missing_files_are_refused(tmp_path):
         open_finder("nobody", 0.8)
 
 
-def test_an_installed_network_is_found_by_its_card(tmp_path, monkeypatch):
+def test_an_installed_network_is_found_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("MOODLINE_MODELS", raising=False)
-    assert aligning.installed_landmarks() is None
     path = tmp_path / "moodline" / "models" / "net.onnx"
     path.parent.mkdir(parents=True)
     networks.with_card(path, networks.detector_card(networks.retinaface(path)))
-    assert aligning.installed_landmarks() == str(path)
     assert open_finder("net", 0.8, threads=1).has_landmarks
 
 
-@pytest.mark.assets
-def test_real_landmarks_bring_eyes_and_mouth_to_the_template(assets):
-    detector = open_finder(str(assets / "detectors" / "retinaface_mnet0.25_official_dynamic.onnx"), 0.8, threads=1)
+def test_the_shipped_detector_brings_eyes_and_mouth_to_the_template():
+    detector = open_finder(DETECTOR, 0.8, threads=1)
     photo = astronaut()
     (in_photo,) = Photos(detector, 48).faces([photo])
     (in_crop,) = Crops(detector, 48).faces([in_photo.whole])

@@ -15,8 +15,8 @@ from trainer import checkpoints, runs
 from trainer.batches import examples
 from trainer.config import TrainConfig
 from trainer.fit import Fit, build, loss_of, mean_of
-from trainer.schedule import follow, rate_at
 from trainer.runs import read_manifest
+from trainer.schedule import follow, rate_at
 
 
 class Interrupted(Exception):

@@ -95,6 +95,17 @@ def test_photos_are_searched_and_named_by_the_user(tmp_path, capsys):
     assert faces.extra["aligned_by"] == "haar" and faces.extra["no_face"] == 1
 
 
+def test_the_shipped_detector_aligns_faces_where_no_other_is_named(tmp_path, capsys):
+    for label in ("happy", "sad"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "photos" / label / "1.png"), astronaut()[:300, 90 + len(label) : 400])
+    options = ("--faces", "find", "--shares", "1/0/0", "--leaks", "keep")
+    assert call("prepare", tmp_path / "photos", "--out", tmp_path / "out", *options) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "faces are found and aligned by retinaface-mnet025"
+    faces = open_faces(tmp_path / "out")
+    assert faces.extra["aligned_by"] == "retinaface-mnet025" and faces.found.all()
+
+
 def test_a_data_set_is_replaced_only_by_force(tmp_path, capsys):
     write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
     arguments = ("prepare", tmp_path / "in", "--out", tmp_path / "out", "--landmarks", "none")

@@ -8,7 +8,7 @@ import pytest
 from engine import pixels
 from engine.modelcard import SHIPPED, load_model
 from engine.sessions import open_session
-from trainer.aligning import CROP_SCORE, Crops, open_finder
+from trainer.aligning import CROP_SCORE, DETECTOR, Crops, open_finder
 from trainer.labels import FER2013, FERPLUS
 from trainer.sources.find import open_source
 
@@ -75,7 +75,7 @@ def test_it_recognises_test_images_it_never_saw(model, assets):
     source = open_source(assets / "fer2013")
     records = [record for record in source.records() if record.split == 2][::20]
     votes = np.array([record.answers[name] for record in records])
-    crops = Crops(open_finder(str(assets / "detectors" / "retinaface_mnet0.25_official_dynamic.onnx"), CROP_SCORE), 48)
+    crops = Crops(open_finder(DETECTOR, CROP_SCORE), 48)
     chips = [face.aligned for face in crops.faces([record.image for record in records])]
     (logits,) = open_session(model, "cpu").run(pixels.to_tensor(chips, model.card.input))
     agreed = (2 * votes.max(1) > votes.sum(1)) & (votes.argmax(1) < len(model.card.labels))

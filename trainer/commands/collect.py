@@ -17,7 +17,12 @@ from trainer.recording import Plan, record, source_config
 @click.option("--source", required=True, help="webcam:0, a file or folder, or an rtsp:// or http:// address.")
 @click.option("--label", required=True, help=f"What the face shows: {', '.join(FERPLUS)}, or a label of yours.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The collection; more may be added to it.")
-@click.option("--detector", help="haar, a RetinaFace file or an installed model [default: RetinaFace if installed].")
+@click.option(
+    "--detector",
+    default=aligning.DETECTOR,
+    show_default=True,
+    help="What finds faces: a model's name, a RetinaFace file, or haar.",
+)
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Look at every Nth picture.")
 @click.option("--max", "limit", type=click.IntRange(1), help="Stop after so many faces.")
 @click.option("--min-size", type=click.IntRange(0), default=48, show_default=True, help="Pixels of a face's side.")
@@ -33,7 +38,7 @@ def collect(
     source: str,
     label: str,
     out: Path,
-    detector: str | None,
+    detector: str,
     every: int,
     limit: int | None,
     min_size: int,
@@ -54,7 +59,7 @@ def collect(
         raise ConfigError(f"--label: {label!r} cannot name a folder; use letters, digits, spaces and dashes")
     gates = ChipConfig(min_size=min_size, min_sharpness=min_sharpness)
     config = source_config(source)
-    finder = aligning.open_finder(detector or aligning.installed_landmarks() or "haar", gates.min_score)
+    finder = aligning.open_finder(detector, gates.min_score)
     with tqdm(desc=name, unit="picture", disable=None) as bar:
         faces = 0
 

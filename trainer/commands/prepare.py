@@ -43,13 +43,18 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
     show_default=True,
     help="Every picture is a crop of one face, or a photo in which to find one.",
 )
-@click.option("--landmarks", help="RetinaFace: an ONNX file or an installed model's name; 'none' to do without.")
+@click.option(
+    "--landmarks",
+    default=aligning.DETECTOR,
+    show_default=True,
+    help="What finds the landmarks: a RetinaFace ONNX file or a model's name; 'none' to do without.",
+)
 @click.option(
     "--finder",
     type=click.Choice(["retinaface", "haar"]),
     default="retinaface",
     show_default=True,
-    help="What looks for faces in photos; haar needs no model, but gives no landmarks to align by.",
+    help="What looks for faces in photos: that of --landmarks, or haar, which gives none to align by.",
 )
 @click.option(
     "--pick",
@@ -88,8 +93,8 @@ def prepare(source: str, out: Path, **options: Any) -> None:
     kaggle:owner/slug, which is downloaded first.
 
     \b
-    moodline-train prepare ~/fer2013 --landmarks retinaface.onnx --out runs/fer2013
-    moodline-train prepare ~/photos --faces find --finder haar --out runs/photos
+    moodline-train prepare ~/fer2013 --out runs/fer2013
+    moodline-train prepare ~/photos --faces find --landmarks larger.onnx --out runs/photos
     moodline-train prepare kaggle:msambare/fer2013 --out runs/kaggle
     """
     destination.check(out, options["force"])
@@ -136,16 +141,15 @@ def _detector(options: dict[str, Any]) -> Detector | None:
         if not finds:
             raise ConfigError("--finder haar: the cascade finds no landmarks to align crops by; add --faces find")
         return aligning.open_finder("haar", score)
-    name = options["landmarks"] or aligning.installed_landmarks()
-    if name and name != "none":
-        return aligning.open_finder(name, score)
+    if options["landmarks"] != "none":
+        click.echo(f"faces are {'found and ' if finds else ''}aligned by {options['landmarks']}")
+        return aligning.open_finder(options["landmarks"], score)
     if finds:
-        why = "--landmarks none leaves no detector" if name else "no RetinaFace is installed"
-        raise ConfigError(f"--faces find: {why}; give --landmarks FILE.onnx, or --finder haar")
-    if name:
-        click.echo("--landmarks none: the faces stay as they are, so 'aligned' is 'whole'")
-    else:
-        click.echo("no landmarks are available, so 'aligned' is 'whole': give --landmarks FILE.onnx to align the faces")
+        raise ConfigError(
+            "--faces find: --landmarks none leaves no detector; leave it away, give --landmarks FILE.onnx, "
+            "or --finder haar"
+        )
+    click.echo("--landmarks none: the faces stay as they are, so 'aligned' is 'whole'")
     return None
 
 

@@ -194,6 +194,7 @@ def card(config: DetectorConfig, path: Path, data: Mapping[str, Any]) -> ModelCa
         input=served_input(config),
         layout="retinaface",
         licence=LICENCE,
+        landmarks="mean",
         data=dict(data),
     )
 
