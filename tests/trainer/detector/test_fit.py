@@ -50,6 +50,14 @@ def test_the_loss_falls(pictures: PictureSet, tmp_path: Path) -> None:
     assert load_config(tmp_path / "run/config.yaml") == config
 
 
+def test_a_batch_seen_again_and_again_is_learnt(pictures: PictureSet, tmp_path: Path) -> None:
+    training = DetectorFit(replace(SMALL, learning_rate=1e-2, warmup_epochs=0, epochs=100), pictures, tmp_path / "run")
+    torch.set_num_threads(1)
+    batch = next(training._batches())
+    losses = [sum(training.train_step(batch)) for _ in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
 def test_an_interrupted_run_ends_as_if_it_had_not_been(pictures: PictureSet, tmp_path: Path) -> None:
     config = replace(SMALL, last_epochs=1)
     DetectorFit(config, pictures, tmp_path / "whole").run()

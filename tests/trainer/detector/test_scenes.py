@@ -123,14 +123,16 @@ def test_batches_are_the_same_with_and_without_workers(pictures: PictureSet) -> 
 
 def test_of_faces_below_a_side_less_is_asked(pictures: PictureSet) -> None:
     config = replace(only("single"), smallest=8, largest=40, sure=20)
-    for scene in composed(pictures, config, count=30):
+    alone = [scene for scene in composed(pictures, config, count=30) if len(scene.faces) == 1]
+    asked = set()
+    for scene in alone:
+        x1, y1, x2, y2 = scene.faces[0].box
+        expected = min(max(np.sqrt((x2 - x1) * (y2 - y1)) / config.sure, 0.5), 1.0)
         wanted = wanted_of(scene, config.sure)
-        for face in scene.faces:
-            side = np.sqrt((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
-            expected = min(max(side / 20, 0.5), 1.0)
-            assert wanted.score.max() >= expected - 1e-6 or len(scene.faces) > 1
-            if len(scene.faces) == 1:
-                np.testing.assert_allclose(wanted.score[wanted.positive], expected, atol=1e-6)
+        np.testing.assert_allclose(wanted.score[wanted.positive], expected, atol=1e-6)
+        asked.add(round(float(expected), 2))
+    assert min(asked) < 0.7
+    assert max(asked) == 1.0
 
 
 def test_grounds_may_be_drawn(pictures: PictureSet) -> None:
