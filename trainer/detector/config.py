@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from engine.fields import Count, Field, Name, Positive, Unit, settings
 from engine.pixels import InputSpec
 from trainer.detector.loss import LossConfig
-from trainer.detector.net import Backbone
+from trainer.detector.net import Backbone, Coarse
 from trainer.detector.scenes import SceneConfig
 from trainer.recipes import plain, read_yaml, to_settings, to_yaml
 
@@ -28,6 +28,7 @@ class DetectorConfig:
     version: str = "1"
     backbone: Backbone = "mobilenet025-lean"
     pyramid: Annotated[int, Field(ge=16, le=256, multiple_of=4)] = 64
+    coarse: Coarse = "separable"
     size: Annotated[int, Field(ge=96, le=1024, multiple_of=32)] = 320
     epochs: Count = 40
     last_epochs: Annotated[int, Field(ge=0, le=4096)] = 0

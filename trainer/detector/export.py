@@ -54,7 +54,7 @@ class TrainedDetector:
         if not (run / "best.pt").is_file():
             raise ConfigError(f"run {str(run)!r} holds no trained detector (best.pt); train one: detector fit")
         config = load_config(run / "config.yaml")
-        net = RetinaFaceNet(config.backbone, config.pyramid)
+        net = RetinaFaceNet(config.backbone, config.pyramid, config.coarse)
         load_weights(net, checkpoints.read(run / "best.pt"), str(run))
         net.eval()
         return cls(net, config)

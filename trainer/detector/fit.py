@@ -66,7 +66,7 @@ class DetectorFit:
             raise ConfigError(f"init: {config.init!r} holds no trained detector; train it first, or leave init out")
         self.device: Device = choose(config)
         torch.manual_seed(config.seed)
-        self.net = RetinaFaceNet(config.backbone, config.pyramid).to(
+        self.net = RetinaFaceNet(config.backbone, config.pyramid, config.coarse).to(
             self.device.name, memory_format=torch.channels_last
         )
         self.average = copy.deepcopy(self.net).requires_grad_(False)
@@ -177,7 +177,7 @@ class DetectorFit:
         if self.config.init:
             state = checkpoints.read(Path(self.config.init) / "best.pt")
             for net in (self.net, self.average):
-                load_weights(net, state, self.config.init)
+                begin_from(net, state, self.config.init)
 
     def _check_same(self) -> None:
         """Refuse to go on with another recipe or on other data.
@@ -220,10 +220,31 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
     Raises:
         ConfigError: they are those of another network.
     """
-    own = net.state_dict()
-    if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own):
+    if _shapes(state) != _shapes(net.state_dict()):
         raise ConfigError(f"{run!r} is a run of another network: backbone or pyramid differ")
     net.load_state_dict(state)
+
+
+def begin_from(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
+    """Put the weights of `run` into `net`; context heads of another kind stay as they are.
+
+    Raises:
+        ConfigError: they are those of another network.
+    """
+    own = net.state_dict()
+    differing = {name for name, _ in _shapes(own) ^ _shapes(state)}
+    anew = {_part(name) for name in differing if name.startswith("context.")}
+    kept = {name: each for name, each in state.items() if _part(name) not in anew}
+    load_weights(net, kept | {name: each for name, each in own.items() if _part(name) in anew}, run)
+
+
+def _shapes(state: Mapping[str, Tensor]) -> set[tuple[str, torch.Size]]:
+    return {(name, each.shape) for name, each in state.items()}
+
+
+def _part(name: str) -> str:
+    """`context.1` of `context.1.near.0.0.weight`."""
+    return ".".join(name.split(".")[:2])
 
 
 def _named(split: str, losses: list[float]) -> dict[str, float]:

@@ -6,7 +6,7 @@ the context heads SSH (Najibi et al. 2017). Here pyramid and heads are built of 
 backbone is, which halves the time on a CPU: with full ones two thirds of it go into the finest level.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,6 +18,8 @@ Outputs = tuple[Tensor, Tensor, Tensor]
 """Box offsets `(N, P, 4)`, face logits `(N, P)`, landmark offsets `(N, P, 10)` for P priors."""
 Backbone = Literal["mobilenet025", "mobilenet025-lean"]
 BACKBONES = get_args(Backbone)
+Coarse = Literal["separable", "full"]
+"""The convolutions of the context heads on strides 16 and 32, where there are few cells."""
 PRIORS_PER_CELL = 2
 _PER_PRIOR = (4, 1, 10)
 
@@ -71,16 +73,26 @@ def separable(inputs: int, outputs: int, stride: int = 1, rectify: bool = True) 
     return nn.Sequential(deep, rectified(wide) if rectify else wide)
 
 
+def full(inputs: int, outputs: int, rectify: bool = True) -> nn.Sequential:
+    """A 3x3 convolution over all channels at once."""
+    both = convolution(inputs, outputs)
+    return rectified(both) if rectify else both
+
+
+BLOCKS: dict[Coarse, Callable[..., nn.Sequential]] = {"separable": separable, "full": full}
+
+
 class Context(nn.Module):  # type: ignore[misc]
     """SSH's context: views of 3x3, 5x5 and 7x7 cells side by side, the wider ones as chains of 3x3."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kind: Coarse) -> None:
         super().__init__()
+        block = BLOCKS[kind]
         half, quarter = channels // 2, channels // 4
-        self.near = separable(channels, half, rectify=False)
-        self.shared = separable(channels, quarter)
-        self.middle = separable(quarter, quarter, rectify=False)
-        self.far = nn.Sequential(separable(quarter, quarter), separable(quarter, quarter, rectify=False))
+        self.near = block(channels, half, rectify=False)
+        self.shared = block(channels, quarter)
+        self.middle = block(quarter, quarter, rectify=False)
+        self.far = nn.Sequential(block(quarter, quarter), block(quarter, quarter, rectify=False))
 
     def forward(self, features: Tensor) -> Tensor:
         shared = self.shared(features)
@@ -94,7 +106,9 @@ class RetinaFaceNet(nn.Module):  # type: ignore[misc]
     `pyramid` is the number of channels of the pyramid and of the heads, a multiple of 4.
     """
 
-    def __init__(self, backbone: Backbone = "mobilenet025-lean", pyramid: int = 64) -> None:
+    def __init__(
+        self, backbone: Backbone = "mobilenet025-lean", pyramid: int = 64, coarse: Coarse = "separable"
+    ) -> None:
         super().__init__()
         shape = SHAPES[backbone]
         self.stem = rectified(convolution(3, shape.stem, stride=2))
@@ -109,7 +123,8 @@ class RetinaFaceNet(nn.Module):  # type: ignore[misc]
             widths.append(before)
         self.lateral = nn.ModuleList(rectified(convolution(width, pyramid, size=1)) for width in widths)
         self.merge = nn.ModuleList(separable(pyramid, pyramid) for _ in widths[:-1])
-        self.context = nn.ModuleList(Context(pyramid) for _ in widths)
+        kinds: list[Coarse] = ["separable", coarse, coarse]
+        self.context = nn.ModuleList(Context(pyramid, kind) for kind in kinds)
         self.heads = nn.ModuleList(nn.Conv2d(pyramid, PRIORS_PER_CELL * sum(_PER_PRIOR), 1) for _ in widths)
         self._begin_rare()
 

@@ -104,6 +104,18 @@ def test_init_begins_with_the_weights_of_another_run(pictures: PictureSet, tmp_p
         DetectorFit(wide, pictures, tmp_path / "fourth").run()
 
 
+def test_context_heads_of_another_kind_begin_anew_and_the_rest_goes_on(pictures: PictureSet, tmp_path: Path) -> None:
+    DetectorFit(replace(SMALL, epochs=1), pictures, tmp_path / "first").run()
+    config = replace(SMALL, epochs=1, coarse="full", init=str(tmp_path / "first"))
+    second = DetectorFit(config, pictures, tmp_path / "second")
+    second._open_folder()
+    first = torch.load(tmp_path / "first/best.pt", weights_only=True)
+    kept = {name for name, value in second.net.state_dict().items() if torch.equal(value, first.get(name, value + 1))}
+    assert {name for name in first if not name.startswith(("context.1.", "context.2."))} <= kept
+    assert all(name in kept for name in first if name.startswith("context.0."))
+    assert second.net.context[1].near[0].weight.shape == (8, 16, 3, 3)
+
+
 def test_training_feeds_what_the_engine_feeds() -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
     ours = network_input(torch.from_numpy(image)[None], SMALL).numpy()

@@ -4,13 +4,16 @@ import pytest
 import torch
 
 from engine.detectors.retinaface import priors
-from trainer.detector.net import BACKBONES, RetinaFaceNet, Served
+from trainer.detector.net import BACKBONES, Backbone, Coarse, RetinaFaceNet, Served
 
 
+@pytest.mark.parametrize("coarse", ["separable", "full"])
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize(("height", "width"), [(96, 128), (104, 120), (360, 640)])
-def test_there_is_one_answer_for_each_prior_of_the_engine(backbone: str, height: int, width: int) -> None:
-    net = RetinaFaceNet(backbone, pyramid=16).eval()
+def test_there_is_one_answer_for_each_prior_of_the_engine(
+    backbone: Backbone, coarse: Coarse, height: int, width: int
+) -> None:
+    net = RetinaFaceNet(backbone, 16, coarse).eval()
     with torch.no_grad():
         boxes, scores, landmarks = Served(net)(torch.zeros(2, 3, height, width))
     count = len(priors(height, width))
