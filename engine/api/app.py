@@ -1,7 +1,9 @@
 """The application: what answers HTTP requests."""
 
+from collections.abc import Iterable
+
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from engine.api.auth import TokenGate
 from engine.api.bell import Bell
@@ -13,29 +15,13 @@ from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
 from engine.api.stream import Streams
+from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
 from engine.status import EngineView
 
-_LINKS = (
-    ("/api/v1/status", "the whole run"),
-    ("/api/v1/sources", "sources and their frame counts"),
-    ("/api/v1/tracks", "tracked faces, newest first"),
-    ("/api/v1/events", "events, newest first"),
-    ("/api/v1/stats/emotions", "how much of each emotion, minute by minute"),
-    ("/metrics", "Prometheus metrics"),
-    ("/docs", "API documentation"),
-)
 _NOT_READY = {"description": "Not yet", "content": {"application/json": {"example": {"status": "not ready"}}}}
-_INDEX = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>moodline</title>
-<h1>moodline</h1>
-<ul>
-{links}
-</ul>
-</html>
-"""
 
 
 def create_app(
@@ -65,23 +51,25 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     answer_with_problems(app)
-    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, privacy))
+    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)
+    files = load_files()
+    add_web(app, files)
     describe(app)
     if privacy.aggregate_only:
         app.add_middleware(AggregateGate)
-    _add_gates(app, config, clock)
+    _add_gates(app, config, clock, files)
     return app
 
 
-def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock) -> None:
+def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock, open_files: Iterable[str]) -> None:
     """The last one added is the first that a request meets."""
     app.add_middleware(HeadAsGet)
     tokens = config.all_tokens()
     if tokens:
-        app.add_middleware(TokenGate, tokens=tokens, clock=clock)
+        app.add_middleware(TokenGate, tokens=tokens, clock=clock, open_paths=open_files)
     app.add_middleware(SizeGate)
     app.add_middleware(OriginGate)
     if not tokens or config.allowed_hosts:
@@ -105,8 +93,3 @@ def _add_pages(app: FastAPI, view: EngineView) -> None:
     def metrics() -> Response:
         page, content_type = render(view.status())
         return Response(page, headers={"content-type": content_type})
-
-    @app.get("/", include_in_schema=False)
-    def index() -> HTMLResponse:
-        links = "\n".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in _LINKS)
-        return HTMLResponse(_INDEX.format(links=links))

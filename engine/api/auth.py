@@ -25,16 +25,22 @@ class TokenGate:
     guesses must not learn more from the answers. A request without any token is no guess.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Iterable[TokenConfig], clock: Clock) -> None:
+    def __init__(
+        self, app: ASGIApp, tokens: Iterable[TokenConfig], clock: Clock, open_paths: Iterable[str] = ()
+    ) -> None:
         self._app = app
         self._scopes = {_digest(one.token.strip().encode()): frozenset(one.scopes) for one in tokens}
         self._failures = Failures(clock)
+        self._open = frozenset((*OPEN_PATHS, *open_paths))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and not self._is_open(scope):
             refusal = self._refusal(Request(scope))
         await (refusal or self._app)(scope, receive, send)
+
+    def _is_open(self, scope: Scope) -> bool:
+        return scope["path"] in self._open and scope["method"] in READING
 
     def _refusal(self, request: Request) -> Response | None:
         address = request.client.host if request.client else ""
@@ -50,6 +56,7 @@ class TokenGate:
                 "send a token of the API as: Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        request.state.scopes = scopes
         needed = "read" if request.method in READING else "operate"
         if needed not in scopes:
             return problem(403, f"this token is not for that; it takes one with the scope {needed}")

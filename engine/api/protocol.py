@@ -8,6 +8,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from engine.api.headers import HEADERS, SafeHeaders
 from engine.api.problems import problem
 
 MAX_URL_BYTES = 8 * 2**10
@@ -75,7 +76,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.app = _overloaded if len(self.connections) > CONNECTIONS else self._answering
+        self.app = _OVERLOADED if len(self.connections) > CONNECTIONS else self._answering
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,7 +101,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         """What the parser did not take, as a problem document."""
         if self.transport.is_closing():
             return
-        answer = problem(*self._refusal, headers={"Connection": "close"})
+        answer = problem(*self._refusal, headers={**HEADERS, "Connection": "close"})
         lines = (*self.server_state.default_headers, *answer.raw_headers)
         head = b"".join(b"%b: %b\r\n" % line for line in lines)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body)))
@@ -133,3 +134,6 @@ class ImpatientProtocol(HttpToolsProtocol):
 async def _overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     answer = problem(503, "too many connections", headers={"Connection": "close", "Retry-After": "5"})
     await answer(scope, receive, send)
+
+
+_OVERLOADED = SafeHeaders(_overloaded)

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.api.config import ApiConfig
+from engine.api.headers import SafeHeaders
 from engine.api.protocol import ImpatientProtocol
 from engine.errors import ConfigError
 
@@ -19,18 +20,6 @@ REQUEST_S = 10.0
 """How long a client may take to send its request."""
 ANSWER_S = 20.0
 """How long a client may leave what was sent to it unread."""
-_HEADERS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Content-Security-Policy",
-        # Swagger UI writes style attributes and draws its icons from data: URLs.
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-]
 _START_S = 10.0
 _STOP_S = 3
 _BACKLOG = 128
@@ -48,14 +37,13 @@ class ApiServer:
         self._config = config
         self._server = _Server(
             uvicorn.Config(
-                app,
+                SafeHeaders(app),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws="none",
                 loop="asyncio",
                 http=partial(ImpatientProtocol, request_s=request_s, answer_s=answer_s),  # type: ignore[arg-type]
-                headers=_HEADERS,
                 server_header=False,
                 proxy_headers=False,
                 # It would warn of every request that is none, and of nothing else.
