@@ -62,7 +62,7 @@ def _event(seq: int, kind: str, track_id: int, age: int, random_: random.Random)
     scores = {"scores": {name: round(random_.random() / 7, 4) for name in LABELS}}
     moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     document = {
-        "schema": "1.0", "type": kind, "event_id": ids.derive(RUN, "event", seq), "run_id": RUN, "seq": seq,
+        "schema": "1.0", "type": kind, "event_id": ids.numbered(RUN, seq), "run_id": RUN, "seq": seq,
         "source_id": source_id, "time_s": seq / RATE, "captured_at": moment, "published_at": moment,
         "track_id": track_id, "track_uid": uid, "frame_index": seq, "age_s": float(age),
         "bbox": {"x": 412, "y": 188, "width": 96, "height": 118}, "frame": {"width": 1280, "height": 720},

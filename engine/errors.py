@@ -5,6 +5,7 @@ MoodlineError                 what the command line prints as one line
 ├── ModelError                a model file or its card cannot be trusted or run
 │   └── DeviceError           the model does not run where it was asked to run
 ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
+├── SourceRefused             a source is not added, changed or removed as asked; carries a `Refusal`
 ├── HistoryError              the history database cannot be opened or written
 ├── BusError                  the bus does not take messages at present; carries a `BusCause`
 │   └── BusForgot             the bus has lost events that it had taken
@@ -73,6 +74,24 @@ class SourceError(MoodlineError):
     def __init__(self, cause: Cause, message: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class Refusal(StrEnum):
+    """Why a source is not added, changed or removed."""
+
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
+    FROM_FILE = "from_file"
+    FULL = "full"
+    ELSEWHERE = "elsewhere"
+
+
+class SourceRefused(MoodlineError):
+    """A source is not added, changed or removed as asked; nothing was changed."""
+
+    def __init__(self, why: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class HistoryError(MoodlineError):

@@ -64,7 +64,7 @@ class EventBuilder:
                 "track_uid": seen.track_uid,
                 "frame_index": seen.frame_index,
                 "age_s": round(seen.age_s, 3),
-                "bbox": _bbox(seen.box, seen.frame_size),
+                "bbox": pixel_box(seen.box, seen.frame_size),
                 "frame": {"width": seen.frame_size[0], "height": seen.frame_size[1]},
                 "before": before.before() if before else None,
                 "after": after.after() if after else None,
@@ -97,7 +97,7 @@ class EventBuilder:
         document = {
             "schema": SCHEMA_VERSION,
             "type": kind,
-            "event_id": ids.derive(self._run_id, "event", self._seq),
+            "event_id": ids.numbered(self._run_id, self._seq),
             "run_id": self._run_id,
             "seq": self._seq,
             "source_id": source_id,
@@ -135,7 +135,7 @@ def gap_event(run_id: str, first_seq: int, last_seq: int, clock: Clock) -> Emoti
     return EmotionEvent(event_id, run_id, last_seq, "gap", "", None, document)
 
 
-def _bbox(box: Box, frame_size: tuple[int, int]) -> dict[str, int]:
+def pixel_box(box: Box, frame_size: tuple[int, int]) -> dict[str, int]:
     """Whole pixels inside the frame, at least one wide and high."""
     width, height = frame_size
     left = min(max(round(box[0]), 0), width - 1)

@@ -1,7 +1,8 @@
 """The runner: threads around sources and stages, one orderly end, one place that catches everything."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Any, Generic, Protocol, TypeVar
@@ -42,13 +43,18 @@ class Service(Protocol):
 
 
 class Outlet(Generic[B]):
-    """The end of a channel that producers share: closed when the last of them has closed it."""
+    """The end of a channel that producers share: closed when the last of them has closed it, and then for good."""
 
     def __init__(self, channel: Channel[B], producers: int, put: Callable[[B], None]) -> None:
         self.channel = channel
         self.put = put
         self._open = producers
         self._lock = Lock()
+
+    def open(self) -> None:
+        """There is one producer more, who will close it as well."""
+        with self._lock:
+            self._open += 1
 
     def close(self) -> None:
         with self._lock:
@@ -58,9 +64,12 @@ class Outlet(Generic[B]):
             self.channel.close()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Worker(Generic[A, B]):
-    """One thread: batches from `inbox` go through `stage`, and what comes out goes into `outlet`."""
+    """One thread: batches from `inbox` go through `stage`, and what comes out goes into `outlet`.
+
+    `max_wait_s` may be set while it runs; any thread.
+    """
 
     name: str
     inbox: Channel[A]
@@ -91,28 +100,83 @@ class Worker(Generic[A, B]):
                 self.outlet.put(item)
 
 
+@dataclass(eq=False)
+class _Feed:
+    """A source of a runner. The supervisor begins its thread and joins it."""
+
+    name: str
+    loop: SourceLoop
+    outlet: Outlet[Any]
+    when_gone: Callable[[], None]
+    thread: Thread | None = None
+    finished: bool = False
+    waits: bool = False
+    """The system had no thread for it so far."""
+
+
 @dataclass
 class Runner:
     """Runs sources and workers until the sources end, `stop` is asked for, or a stage fails.
 
-    `workers` stand in the order in which items pass through them.
+    `workers` stand in the order in which items pass through them. Sources may be added at any time; `holds` are
+    the outlets that stay open meanwhile, also without any source. Nobody removes a source: it ends when its
+    loop returns.
     """
 
     sources: Sequence[tuple[str, SourceLoop, Outlet[Any]]]
+    """Those of the beginning, each counted among its outlet's producers already."""
     workers: Sequence[Worker[Any, Any]]
     services: Sequence[tuple[str, Service]]
     clock: Clock
     housekeeping: Callable[[], None] = lambda: None
     """Called about four times a second while the run lasts."""
+    holds: Sequence[Outlet[Any]] = ()
+    """The runner is one of the producers of each."""
+    lasting: bool = False
+    """Go on when the last source has ended, until `stop`: others may come."""
     state: str = field(default="starting", init=False)
     abandoned: tuple[str, ...] = field(default=(), init=False)
     """Threads still blocked in a library at the end; they are daemons and die with the process."""
     _asked: Event = field(default_factory=Event, init=False)
     _news: Event = field(default_factory=Event, init=False)
-    """A stop was asked for or a source has ended: the supervisor looks at once."""
-    _reading: int = field(default=0, init=False)
+    """A stop was asked for, a source has ended or one was added: the supervisor looks at once."""
+    _feeds: list[_Feed] = field(default_factory=list, init=False)
+    _outlets: list[Outlet[Any]] = field(default_factory=list, init=False)
+    _changing: int = field(default=0, init=False)
     _failure: StageFailed | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._feeds += [_Feed(*source, when_gone=lambda: None) for source in self.sources]
+        self._outlets += [*self.holds, *(outlet for _, _, outlet in self.sources)]
+
+    def add(
+        self, name: str, loop: SourceLoop, outlet: Outlet[Any], when_gone: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin to run `loop` on a thread of its own, as one more producer of `outlet`; any thread, returns at once.
+
+        `when_gone` is called by the supervisor once that thread has ended; it may add another source. At the end
+        of the run nothing is added any more.
+        """
+        with self._lock:
+            if self.state in ("starting", "running"):
+                outlet.open()
+                self._feeds.append(_Feed(name, loop, outlet, when_gone))
+                if outlet not in self._outlets:
+                    self._outlets.append(outlet)
+        self._news.set()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Meanwhile the run does not end because no source is left: others are about to be added."""
+        with self._lock:
+            self._changing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._changing -= 1
+            self._news.set()
 
     def run(self, for_s: float | None = None) -> None:
         """Block until the end; with `for_s`, stop after that many seconds.
@@ -122,13 +186,10 @@ class Runner:
         """
         services = [self._thread(name, service.run) for name, service in self.services]
         workers = [self._thread(worker.name, worker.run) for worker in self.workers]
-        self._reading = len(self.sources)
-        sources = [
-            self._thread(f"capture {name}", self._source_body(loop, outlet)) for name, loop, outlet in self.sources
-        ]
+        self._begin_new()
         self.state = "running"
         self._supervise(for_s)
-        self._end(sources, workers, services)
+        self._end(workers, services)
         if self._failure:
             self.state = "failed"
             raise self._failure
@@ -150,12 +211,11 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the one place: what a stage raises ends the run
             self._fail(name, error)
 
-    def _source_body(self, loop: SourceLoop, outlet: Outlet[Any]) -> Callable[[], None]:
+    def _body(self, feed: _Feed) -> Callable[[], None]:
         def body() -> None:
-            loop.run()
-            outlet.close()
-            with self._lock:
-                self._reading -= 1
+            feed.loop.run()
+            feed.outlet.close()
+            feed.finished = True
             self._news.set()
 
         return body
@@ -174,26 +234,60 @@ class Runner:
         for worker in self.workers:
             worker.inbox.close()
 
+    def _current(self) -> list[_Feed]:
+        with self._lock:
+            return list(self._feeds)
+
+    def _begin_new(self) -> None:
+        for feed in self._current():
+            if feed.thread is None:
+                try:
+                    feed.thread = self._thread(f"capture {feed.name}", self._body(feed))
+                except RuntimeError as error:
+                    if not feed.waits:
+                        logger.error("source %s waits: %s", feed.name, error)
+                    feed.waits = True
+
+    def _reap(self) -> None:
+        """Join the threads of sources that have ended."""
+        for feed in self._current():
+            if feed.finished and feed.thread:
+                feed.thread.join()
+                with self._lock:
+                    self._feeds.remove(feed)
+                feed.when_gone()
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            return self.lasting or bool(self._feeds) or self._changing > 0
+
     def _supervise(self, for_s: float | None) -> None:
         until_s = None if for_s is None else self.clock.monotonic() + for_s
-        while self._reading:
+        while self._goes_on():
             if self.clock.wait(self._news, _LOOK_S):
                 self._news.clear()
             if self._asked.is_set() or (until_s is not None and self.clock.monotonic() >= until_s):
                 return
-            for _, loop, _ in self.sources:
-                loop.check()
+            self._reap()
+            self._begin_new()
+            for feed in self._current():
+                feed.loop.check()
             self.housekeeping()
 
-    def _end(self, sources: Sequence[Thread], workers: Sequence[Thread], services: Sequence[Thread]) -> None:
-        self.state = "draining"
-        for _, loop, _ in self.sources:
-            loop.stop()
-        if not self._reading:
+    def _end(self, workers: Sequence[Thread], services: Sequence[Thread]) -> None:
+        with self._lock:
+            self.state = "draining"
+            feeds = list(self._feeds)
+        for feed in feeds:
+            feed.loop.stop()
+        for outlet in self.holds:
+            outlet.close()
+        if all(feed.finished for feed in feeds):
             self._wait_for_last_items(workers)
         deadline_s = self.clock.monotonic() + DRAIN_S
+        sources = [feed.thread for feed in feeds if feed.thread]
         self._join(sources, self.clock.monotonic() + _SOURCE_GRACE_S)
-        for _, _, outlet in self.sources:
+        for outlet in self._outlets:
             outlet.channel.close()
         self._join(workers, deadline_s - 1.5)
         self._close_all()

@@ -109,3 +109,31 @@ class FakeSession:
         with self._lock:
             self.batches.append(len(batch))
         return [np.array([self._score(item) for item in batch], np.float32)]
+
+
+class FakeFleet:
+    """A `Fleet` that reads nothing. `running` are the sources that would be read, `openers` what would open them,
+    `paused` the ids that wait, and `done` everything that was asked, in order. Any thread."""
+
+    def __init__(self, configured: Iterable[SourceConfig] = ()) -> None:
+        self._lock = Lock()
+        self.running: dict[str, SourceConfig] = {config.id: config for config in configured}
+        self.openers: dict[str, Callable[[SourceConfig], Reader] | None] = dict.fromkeys(self.running)
+        self.paused: set[str] = set()
+        self.done: list[str] = []
+
+    def start(self, config: SourceConfig, open_reader: Callable[[SourceConfig], Reader] | None = None) -> None:
+        with self._lock:
+            self.running[config.id] = config
+            self.openers[config.id] = open_reader
+            self.paused.discard(config.id)
+            self.done.append(f"start {config.id}")
+
+    def stop(self, source_id: str, paused: bool = False) -> None:
+        with self._lock:
+            known = self.running.pop(source_id, None) is not None or source_id in self.paused
+            self.openers.pop(source_id, None)
+            self.paused.discard(source_id)
+            if known and paused:
+                self.paused.add(source_id)
+            self.done.append(f"{'pause' if paused else 'stop'} {source_id}")

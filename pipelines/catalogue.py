@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from engine.errors import ConfigError
 from engine.fields import AfterValidator, Field, Name, Text, settings
 from engine.modelcard import ModelCard, Task
+from engine.shapes import Shape
 from pipelines import yamlfile
 from pipelines.model_templates import FILES_ONLY, TEMPLATES
 
@@ -110,7 +111,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     return f"{name!r} is not in the catalogue; {hint}"
 
 
-_SHAPE = yamlfile.Shape(Catalogue)
+_SHAPE = Shape(Catalogue)
 
 
 def load(path: Path | None = None) -> Catalogue:

@@ -11,6 +11,7 @@ from engine.bus import BusConfig
 from engine.errors import ConfigError
 from engine.fields import Name, settings
 from engine.history import HistoryConfig
+from engine.shapes import Shape
 from engine.sources.config import SourceConfig
 from engine.stages.chip import ChipConfig
 from engine.stages.classify import ClassifyConfig
@@ -47,7 +48,7 @@ class PipelineConfig:
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
 
 
-_SHAPE = yamlfile.Shape(PipelineConfig)
+_SHAPE = Shape(PipelineConfig)
 
 
 def json_schema() -> dict[str, Any]:

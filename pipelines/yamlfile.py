@@ -1,18 +1,14 @@
-"""YAML files of settings: read strictly, checked by pydantic, every mistake as one line with its path."""
+"""YAML files of settings, read strictly; `engine.shapes` checks what they hold."""
 
-import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from engine.errors import ConfigError
-
-T = TypeVar("T")
 
 _MAX_BYTES = 1_000_000
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -109,53 +105,3 @@ def repeated(entries: Any, where: str, key: str) -> Iterator[str]:
             yield f"{where}[{place}].{key}: {name!r} is already the {key} of {where}[{first[name]}]; {key}s must differ"
         elif isinstance(name, str):
             first[name] = place
-
-
-class Shape(Generic[T]):
-    """What the file must look like: a settings class, which also knows its keys."""
-
-    def __init__(self, kind: type[T]) -> None:
-        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
-
-    def check(self, raw: dict[str, Any], problems: list[str]) -> T | None:
-        """`raw` as settings, or None and all that is wrong with it added to `problems`."""
-        try:
-            return self._adapter.validate_python(raw)
-        except ValidationError as error:
-            problems += [self._describe(item) for item in error.errors(include_url=False)]
-            return None
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **self._adapter.json_schema()}
-
-    def _describe(self, problem: Any) -> str:
-        location = list(problem["loc"])
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-        kind, value = problem["type"], problem["input"]
-        if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
-            known = self._known_keys(location[:-1])
-            near = difflib.get_close_matches(str(location[-1]), known, n=1)
-            return f"{path}: unknown key" + (f"; did you mean {near[0]!r}?" if near else _list(known))
-        if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
-            return f"{path}: is missing"
-        message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        if isinstance(value, dict | list) or kind == "value_error" or location[-1:] == ["token"]:
-            return f"{path}: {message}"
-        return f"{path}: {value!r} {message}"
-
-    def _known_keys(self, location: Sequence[Any]) -> list[str]:
-        """The keys that may stand at `location`, read from the JSON Schema."""
-        schema = self._adapter.json_schema()
-        node: Any = schema
-        for part in [*location, None]:
-            node = next((choice for choice in node.get("anyOf", ()) if "$ref" in choice), node)
-            while "$ref" in node:
-                node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-            if part is None:
-                break
-            node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
-        return list(node.get("properties", {}))
-
-
-def _list(keys: Sequence[str]) -> str:
-    return f"; known are {', '.join(keys)}" if keys else ""

@@ -11,6 +11,9 @@ from engine.items import Detection, Floats, Image
 class Detector(Protocol):
     """Finds faces. Several workers may share one detector: any thread may call `detect` at any time."""
 
+    min_score: float
+    """Faces below are not given; any thread may set it, for the pictures that follow."""
+
     @property
     def name(self) -> str:
         """What it is called in the configuration, the status and the log."""

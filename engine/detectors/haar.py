@@ -48,7 +48,7 @@ class Haar:
     def __init__(self, size: int = 640, min_score: float = 0.6) -> None:
         """Raises `ModelError` when this OpenCV has no cascades (5.0 dropped them)."""
         self._size = size
-        self._min_score = min_score
+        self.min_score = min_score
         self._local = threading.local()
         self._cascade()
 
@@ -78,7 +78,7 @@ class Haar:
         faces = [
             Detection((x1, y1, x2, y2), score)
             for (x1, y1, x2, y2), score in zip(corners.tolist(), map(score_of, np.ravel(weights)), strict=True)
-            if score >= self._min_score
+            if score >= self.min_score
         ]
         return tuple(sorted(faces, key=lambda face: -face.score))
 

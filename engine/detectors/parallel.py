@@ -23,6 +23,14 @@ class Parallel:
         return self._detector.name
 
     @property
+    def min_score(self) -> float:
+        return self._detector.min_score
+
+    @min_score.setter
+    def min_score(self, score: float) -> None:
+        self._detector.min_score = score
+
+    @property
     def has_landmarks(self) -> bool:
         return self._detector.has_landmarks
 

@@ -80,7 +80,7 @@ class RetinaFace:
         self.name = card.name
         self._spec = card.input
         self._size = size
-        self._min_score = min_score
+        self.min_score = min_score
         self._mean = card.landmarks == "mean"
         self._session = BucketedSession(session, buckets_for(session))
         height, width = session.input_shape[2:]
@@ -119,8 +119,8 @@ class RetinaFace:
         self, boxed: Letterboxed, table: Floats, boxes: Floats, scores: Floats, points: Floats
     ) -> tuple[Detection, ...]:
         """Threshold first, decode only what is left."""
-        chosen = candidates(scores, self._min_score * (VOTE_SHARE if self._mean else 1))
-        strong = np.flatnonzero(scores[chosen] >= self._min_score)
+        chosen = candidates(scores, self.min_score * (VOTE_SHARE if self._mean else 1))
+        strong = np.flatnonzero(scores[chosen] >= self.min_score)
         if not strong.size:
             return ()
         corners = decode_boxes(boxes[chosen], table[chosen])

@@ -36,7 +36,7 @@ class Scrfd:
         self.name = card.name
         self.has_landmarks = outputs in (9, 15)
         self._size = size
-        self._min_score = min_score
+        self.min_score = min_score
         self._native = _model_zoo(card.name).SCRFD(session=session.native)
 
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
@@ -46,7 +46,7 @@ class Scrfd:
         width, height = self._native.static_input_size or input_size(image, self._size)
         if min(width / image.shape[1] * image.shape[0], height / image.shape[0] * image.shape[1]) < 1:
             return ()  # insightface would shrink its short side to nothing
-        boxes, points = self._native.detect(image, input_size=(width, height), det_thresh=self._min_score)
+        boxes, points = self._native.detect(image, input_size=(width, height), det_thresh=self.min_score)
         landmarks = None if points is None else points.astype(np.float32)
         return sound_detections(boxes[:, :4], boxes[:, 4], landmarks, (image.shape[1], image.shape[0]))
 

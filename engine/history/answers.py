@@ -87,7 +87,7 @@ class Answers:
             BadCursor: `after` belongs to another kind of query.
         """
         start = None if after is None else decode_cursor("tracks", after, 2)
-        longest_s = self._value(select(func.max(schema.tracks.c.duration_s))) or 0.0 if wanted.start else 0.0
+        longest_s = self._longest_s() if wanted.start else 0.0
         rows = self._rows(track_page(wanted, start, limit, longest_s))
         return _page(rows, limit, "tracks", lambda row: place_of(row.first_seen, row.id), _track_of)
 
@@ -124,6 +124,13 @@ class Answers:
     def counts(self) -> dict[str, int]:
         """Rows of each table, counted one by one."""
         return {table.name: self._value(select(func.count()).select_from(table)) or 0 for table in _TABLES}
+
+    def _longest_s(self) -> float:
+        """How long the longest of all tracks has lasted."""
+        known = schema.tracks.c
+        ended = self._value(select(func.max(known.lasted_s)))
+        active = self._value(select(func.max(known.duration_s)).where(known.state == "active"))
+        return max(ended or 0.0, active or 0.0)
 
     def _tracks_of(self, wanted: EventFilter) -> list[str] | None:
         """The tracks whose events are wanted where they are few, otherwise None."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, literal, select, tuple_, union_all
 
 from engine.history.records import EventFilter, TrackFilter
 from engine.history.schema import Moment, events, tracks
@@ -26,9 +26,13 @@ def place_of(moment: datetime, row_id: int) -> tuple[int, int]:
     return (moment - _EPOCH) // _MICROSECOND, row_id
 
 
-def long_tracks(min_duration_s: float) -> Select[Any]:
+def long_tracks(min_duration_s: float) -> CompoundSelect[Any]:
     """The uids of a few tracks that have lasted so long: one more than `event_page` takes one by one."""
-    return select(tracks.c.track_uid).where(tracks.c.duration_s >= min_duration_s).limit(FEW_TRACKS + 1)
+    uid = tracks.c.track_uid
+    ended = select(uid).where(tracks.c.lasted_s >= min_duration_s).limit(FEW_TRACKS + 1)
+    # Those in sight are few, and no index holds how long they have lasted.
+    active = select(uid).where(tracks.c.state == "active", tracks.c.duration_s >= min_duration_s)
+    return union_all(select(ended.subquery()), select(active.limit(FEW_TRACKS + 1).subquery()))
 
 
 def event_page(

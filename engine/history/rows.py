@@ -64,6 +64,7 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
     document = event.document
     seen = datetime.fromisoformat(document["captured_at"])
     shown = _shown(document)
+    confidence = shown.get("confidence")
     return {
         "track_uid": event.track_uid,
         "run_id": event.run_id,
@@ -71,12 +72,13 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
         "track_id": document["track_id"],
         "first_seen": seen - timedelta(seconds=document["age_s"]),
         "last_seen": seen,
-        "duration_s": document["age_s"],
+        "duration_s": float(document["age_s"]),
         "label": shown.get("label"),
-        "confidence": shown.get("confidence"),
+        "confidence": None if confidence is None else float(confidence),
         "state": "ended" if event.type == "end" else "active",
         "events": 1,
         "stored_at": stored_at,
+        "lasted_s": float(document["age_s"]) if event.type == "end" else None,
     }
 
 
@@ -96,7 +98,7 @@ def sample_rows(events: Iterable[EmotionEvent]) -> list[dict[str, Any]]:
             "second": second,
             "source_id": event.source_id,
             "label": reading["label"],
-            "confidence": reading["confidence"],
+            "confidence": float(reading["confidence"]),
             "scores": jsontext.dumps(reading.get("scores") or {}).decode(),
         }
     return list(rows.values())

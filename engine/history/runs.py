@@ -111,5 +111,7 @@ def _close(connection: Connection, run_id: str, state: str, at: datetime) -> Non
     ended = func.coalesce(runs.c.ended_at, at)
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(state=state, ended_at=ended))
     connection.execute(
-        update(tracks).where(tracks.c.run_id == run_id, tracks.c.state == "active").values(state="ended")
+        update(tracks)
+        .where(tracks.c.state == "active", tracks.c.run_id == run_id)
+        .values(state="ended", lasted_s=tracks.c.duration_s)
     )

@@ -4,12 +4,44 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, insert, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.history import schema
+from engine.history.inserting import Insert, updated
 from engine.history.rows import event_row, sample_rows, source_rows, track_rows
 from engine.items import EmotionEvent
+
+_EVENTS = Insert(
+    schema.events,
+    ("event_id", "run_id", "seq", "type", "source_id", "track_uid", "label", "captured_at", "stored_at", "payload"),
+)
+_TRACKS = Insert(
+    schema.tracks,
+    ("track_uid", "run_id", "source_id", "track_id", "first_seen", "last_seen", "duration_s", "label", "confidence",
+     "state", "events", "stored_at", "lasted_s"),
+    updated(
+        ("last_seen", "duration_s", "label", "confidence", "state", "stored_at", "lasted_s"),
+        ("track_uid",),
+        events="tracks.events + excluded.events",
+    ),
+)  # fmt: skip
+_SAMPLES = Insert(
+    schema.samples,
+    ("track_uid", "second", "source_id", "label", "confidence", "scores"),
+    updated(("source_id", "label", "confidence", "scores"), ("track_uid", "second")),
+)
+_SOURCES = Insert(
+    schema.sources,
+    ("source_id", "run_id", "first_seen", "last_seen", "state", "cause", "detail"),
+    updated(
+        ("run_id", "last_seen"),
+        ("source_id",),
+        state="coalesce(excluded.state, sources.state)",
+        cause="CASE WHEN excluded.state IS NULL THEN sources.cause ELSE excluded.cause END",
+        detail="CASE WHEN excluded.state IS NULL THEN sources.detail ELSE excluded.detail END",
+    ),
+)
 
 
 def upsert_into(connection: Connection, table: Table) -> Any:
@@ -19,13 +51,12 @@ def upsert_into(connection: Connection, table: Table) -> Any:
 
 def store(connection: Connection, events: Sequence[EmotionEvent], now: datetime) -> None:
     """Store `events` and what they say of their tracks, sources and runs."""
-    connection.execute(insert(schema.events), [event_row(event, now) for event in events])
-    if tracks := track_rows(events, now):
-        _place_last_sight(connection, tracks)
-        connection.execute(_upsert_tracks(connection), tracks)
-    if samples := sample_rows(events):
-        connection.execute(_upsert_samples(connection), samples)
-    connection.execute(_upsert_sources(connection), source_rows(events))
+    _EVENTS(connection, [event_row(event, now) for event in events])
+    tracks = track_rows(events, now)
+    _place_last_sight(connection, tracks)
+    _TRACKS(connection, tracks)
+    _SAMPLES(connection, sample_rows(events))
+    _SOURCES(connection, source_rows(events))
 
 
 def know_runs(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
@@ -54,27 +85,3 @@ def _place_last_sight(connection: Connection, tracks: Sequence[dict[str, Any]]) 
     for row in ended:
         first = first_seen.get(row["track_uid"], row["first_seen"])
         row["last_seen"] = first + timedelta(seconds=row["duration_s"])
-
-
-def _upsert_tracks(connection: Connection) -> Any:
-    statement = upsert_into(connection, schema.tracks)
-    names = ("last_seen", "duration_s", "label", "confidence", "state", "stored_at")
-    latest: dict[str, Any] = {name: statement.excluded[name] for name in names}
-    latest["events"] = schema.tracks.c.events + statement.excluded.events
-    return statement.on_conflict_do_update(index_elements=["track_uid"], set_=latest)
-
-
-def _upsert_samples(connection: Connection) -> Any:
-    statement = upsert_into(connection, schema.samples)
-    latest = {name: statement.excluded[name] for name in ("source_id", "label", "confidence", "scores")}
-    return statement.on_conflict_do_update(index_elements=["track_uid", "second"], set_=latest)
-
-
-def _upsert_sources(connection: Connection) -> Any:
-    statement = upsert_into(connection, schema.sources)
-    new, old = statement.excluded, schema.sources.c
-    latest: dict[str, Any] = {name: new[name] for name in ("run_id", "last_seen")}
-    latest["state"] = func.coalesce(new.state, old.state)
-    for name in ("cause", "detail"):
-        latest[name] = case((new.state.is_(None), old[name]), else_=new[name])
-    return statement.on_conflict_do_update(index_elements=["source_id"], set_=latest)

@@ -76,8 +76,8 @@ class Playout:
         return self._offset_s + media_s - now_s
 
 
-def open_rtsp(config: SourceConfig) -> LiveReader:
-    """Open a camera over RTSP.
+def open_rtsp(config: SourceConfig, address: str | None = None) -> LiveReader:
+    """Open a camera over RTSP, at `address` where that is given instead of at its `uri`.
 
     Raises:
         SourceError: with the cause the server or the network gave.
@@ -90,21 +90,24 @@ def open_rtsp(config: SourceConfig) -> LiveReader:
         "probesize": "50000",
         "buffer_size": "4000000",
     }
-    return LiveReader(Decoder(config, config.uri, config.shown, options), config)
+    return LiveReader(Decoder(config, address or config.uri, config.shown, options), config)
 
 
-def open_http(config: SourceConfig) -> LiveReader:
+def open_http(config: SourceConfig, address: str | None = None, host: str | None = None) -> LiveReader:
     """Open a stream over HTTP: HLS, MJPEG, MPEG-TS, or a recording, which is then played in real time.
 
-    Redirects are not followed.
+    Redirects are not followed. With `address`, which is asked for `host` then, neither are playlists (HLS): they may
+    name any other host.
 
     Raises:
         SourceError: with the cause the server or the network gave.
     """
     options = {
         "protocol_whitelist": "http,https,tls,tcp",
-        "format_whitelist": _HTTP_FORMATS,
+        "format_whitelist": _HTTP_FORMATS if address is None else _HTTP_FORMATS.removeprefix("hls,"),
         "max_redirects": "0",
     }
-    decoder = Decoder(config, config.uri, config.shown, options)
+    if host is not None:
+        options["headers"] = f"Host: {host}\r\n"
+    decoder = Decoder(config, address or config.uri, config.shown, options)
     return LiveReader(decoder, config, Playout() if decoder.format.startswith(_PLAYED_FORMATS) else None)

@@ -10,6 +10,7 @@ from engine.clock import Clock
 from engine.errors import Cause, ChannelClosed, SourceError
 from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
+from engine.numbering import Numbering
 from engine.sources.config import SourceConfig
 from engine.sources.health import Backoff, Health
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
@@ -38,6 +39,7 @@ class Capture:
         wall_time: bool | None = None,
         open_reader: Callable[[SourceConfig], Reader] = open_reader,
         jitter: Callable[[], float] = random.random,
+        indices: Numbering | None = None,
     ) -> None:
         self.failure: SourceError | None = None
         """Why a lossless source ended badly; None while it runs and when it ended well."""
@@ -56,7 +58,8 @@ class Capture:
         # Held while a status is emitted, so that states arrive in the order in which they came about.
         self._order = RLock()
         self._lossless = is_lossless(config)
-        self._index = 0
+        self._indices = indices or Numbering(first=0)
+        self._leaving: str | None = None
         self._media = _MediaClock()
         self._started_at: datetime | None = None
         self._pace_from_s: float | None = None
@@ -64,12 +67,15 @@ class Capture:
 
     def run(self) -> None:
         """Capture until the footage ends for good, `stop` is called, or nothing takes the frames any more."""
+        if self._stop.is_set():
+            return
         try:
             self._tell("connecting")
             while not self._stop.is_set():
                 error = self._session()
                 if error is None or self._is_over(error):
-                    return
+                    break
+            self._take_leave()
         except ChannelClosed:
             logger.debug("source %s: nobody takes its frames any more", self._config.id)
 
@@ -77,12 +83,17 @@ class Capture:
         """Make `run` return at the next opportunity, within the read timeout. Any thread may call it."""
         self._stop.set()
 
+    def leave(self, why: str) -> None:
+        """Like `stop`, for a source that ends while the run goes on: its last status is `ended`, with `why`."""
+        self._leaving = why
+        self._stop.set()
+
     def check(self) -> None:
         """Tell once when an online live source has gone silent. For a supervisor, about every 0.25 s.
 
         A blocked decoder cannot say that it is blocked, so arrival age is judged from outside.
         """
-        if self._lossless:
+        if self._lossless or self._stop.is_set():
             return
         with self._order:
             now_s = self._clock.monotonic()
@@ -103,7 +114,7 @@ class Capture:
             state=vitals.state,
             cause=vitals.cause,
             detail=vitals.detail,
-            frames=self._ledger.snapshot()[self._config.id],
+            frames=self._ledger.counts(self._config.id),
             width=vitals.size[0] if vitals.size else None,
             height=vitals.size[1] if vitals.size else None,
             fps=vitals.fps,
@@ -133,6 +144,8 @@ class Capture:
             asked_s = self._clock.monotonic()
             picture = reader.read()
             now_s = self._clock.monotonic()
+            if self._leaving is not None:
+                return
             # After a freeze decoders first hand out a picture from before it, as if it were new.
             if seen and not self._lossless and now_s - asked_s > self._config.stall_after_s:
                 self._drop_stale(picture)
@@ -157,7 +170,6 @@ class Capture:
         frame = self._frame(picture, now_s)
         if frame is None:
             return
-        self._index += 1
         self._ledger.enter(self._config.id)
         try:
             self._emit(frame)
@@ -174,7 +186,7 @@ class Capture:
                 return None
         return Frame(
             source_id=self._config.id,
-            index=self._index,
+            index=self._indices.take(self._config.id),
             time_s=time_s,
             captured_at=self._captured_at(time_s),
             image=picture.image,
@@ -216,6 +228,13 @@ class Capture:
             self._backoff.reset()
         self._lose("offline", error)
         return self._clock.wait(self._stop, self._backoff.next_s(error.cause))
+
+    def _take_leave(self) -> None:
+        if self._leaving is not None and self._health.state != "ended":
+            with self._order:
+                self._health.lost("ended", None, self._leaving)
+                logger.info("source %s ended: %s", self._config.id, self._leaving)
+                self._tell("ended", None, self._leaving)
 
     def _lose(self, state: str, error: SourceError) -> None:
         with self._order:

@@ -161,6 +161,10 @@ class Chip:
     def close(self) -> None:
         """Nothing to free."""
 
+    def adopt(self, config: ChipConfig) -> None:
+        """From the next batch on chips are cut and judged like this; any thread."""
+        self._config = config
+
     def _chip(self, frame: Frame, face: TrackedFace) -> FaceChip:
         detection = face.detection
         image = cut(frame.image, detection, self._config.size)

@@ -88,6 +88,10 @@ class Detect:
     def close(self) -> None:
         self._schedules.clear()
 
+    def adopt(self, config: DetectConfig) -> None:
+        """From the next batch on `every_s` and `max_age_s` are these; any thread."""
+        self._config = config
+
     def _sort(self, items: Sequence[Frame | SourceStatus]) -> tuple[list[Frame | SourceStatus], list[Frame]]:
         """What goes on, and the frames among it that are due."""
         kept: list[Frame | SourceStatus] = []

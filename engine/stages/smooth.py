@@ -100,6 +100,10 @@ class TrackState:
             return None
         return self._label
 
+    def adopt(self, config: SmoothConfig) -> None:
+        """Go on with these settings, from where the filter is."""
+        self._config = config
+
     def emotion(self, time_s: float) -> Emotion | None:
         """The present judgement; None before the first reading."""
         if self._scores is None:
@@ -124,13 +128,14 @@ class Smooth:
     """The stage: readings and markers in, numbered events out."""
 
     def __init__(self, config: SmoothConfig, builder: EventBuilder, observer: Observer | None = None) -> None:
-        self._config = config
+        self._config = self._wanted = config
         self._builder = builder
         self._observer = observer
         self._tracks: dict[TrackKey, _Track] = {}
         self._swept_s: dict[str, float] = {}
 
     def process(self, items: Sequence[Reading | TrackEnded | SourceStatus]) -> Sequence[EmotionEvent]:
+        self._take_over()
         events: list[EmotionEvent] = []
         for item in items:
             if isinstance(item, Reading):
@@ -138,6 +143,7 @@ class Smooth:
                 events += self._sweep(item.chip)
             elif isinstance(item, TrackEnded):
                 events += self._end(item)
+                self._forget(item)
             elif item.state not in _SILENT_STATES:
                 events.append(self._builder.of_source(item))
         return events
@@ -147,6 +153,16 @@ class Smooth:
 
     def close(self) -> None:
         self._tracks.clear()
+
+    def adopt(self, config: SmoothConfig) -> None:
+        """From the next batch on these settings hold, also for the tracks that are alive; any thread."""
+        self._wanted = config
+
+    def _take_over(self) -> None:
+        if self._wanted is not self._config:
+            self._config = self._wanted
+            for track in self._tracks.values():
+                track.state.adopt(self._config)
 
     def _read(self, reading: Reading) -> list[EmotionEvent]:
         chip = reading.chip
@@ -174,6 +190,12 @@ class Smooth:
         if track is None:
             return []
         return [self._builder.of_track("end", ended, track.state.emotion(ended.last_seen_s), None)]
+
+    def _forget(self, ended: TrackEnded) -> None:
+        """With its last track a live source leaves nothing behind: it may never come back."""
+        source_id = ended.key.source_id
+        if not ended.lossless and all(key.source_id != source_id for key in self._tracks):
+            self._swept_s.pop(source_id, None)
 
     def _sweep(self, chip: FaceChip) -> list[EmotionEvent]:
         """Give up tracks of this source that have shown no life for `state_ttl_s`."""

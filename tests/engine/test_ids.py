@@ -21,3 +21,13 @@ def test_derived_ids_carry_the_time_of_their_run():
     run = ids.new_ulid()
     assert ids.derive(run, "event", 1)[:10] == run[:10]
     assert ids.derive("night-shift", "event", 1)[:10] == "0" * 10
+
+
+def test_ids_of_events_differ_by_run_and_sort_as_their_numbers():
+    runs = [ids.new_ulid(), ids.new_ulid(), "night-shift", "day-shift"]
+    made = [ids.numbered(run, number) for run in runs for number in (1, 2, 31, 32, 33, 1024, 2**40 - 1)]
+    assert len(set(made)) == len(made)
+    assert {len(name) for name in made} == {26}
+    of_run = [ids.numbered(runs[0], number) for number in (1, 2, 31, 32, 33, 1024, 2**40 - 1)]
+    assert of_run == sorted(of_run)
+    assert of_run[0][:10] == runs[0][:10]

@@ -67,3 +67,46 @@ def test_what_a_failed_run_leaves_behind_is_counted_as_failed():
     ledger.fail_in_flight()
     counts = ledger.snapshot()["door"]
     assert (counts.in_flight, counts.captured, counts.outcomes[Outcome.FAILED]) == (0, 3, 2)
+
+
+def test_a_removed_source_s_counts_stay_in_the_total_once_its_last_frame_is_settled():
+    ledger = Ledger()
+    for _ in range(3):
+        ledger.enter("door")
+    ledger.settle("door", Outcome.INFERRED)
+    ledger.remove("door")
+    assert (ledger.snapshot()["door"].in_flight, ledger.removed().captured) == (2, 0)
+    ledger.settle("door", Outcome.DROPPED_QUEUE)
+    ledger.settle("door", Outcome.INFERRED)
+    assert ledger.snapshot() == {}
+    assert ledger.counts("door").captured == 0
+    removed = ledger.removed()
+    assert (removed.captured, removed.outcomes[Outcome.INFERRED], removed.outcomes[Outcome.DROPPED_QUEUE]) == (3, 2, 1)
+
+
+def test_a_source_that_comes_back_while_frames_are_on_the_way_keeps_its_counts():
+    ledger = Ledger()
+    ledger.enter("door")
+    ledger.remove("door")
+    ledger.register("door")
+    ledger.settle("door", Outcome.INFERRED)
+    assert (ledger.counts("door").captured, ledger.removed().captured) == (1, 0)
+
+
+def test_ever_new_sources_leave_nothing_behind_but_a_sum():
+    ledger = Ledger()
+    for number in range(300):
+        ledger.register(f"camera-{number}")
+        ledger.enter(f"camera-{number}")
+        ledger.remove(f"camera-{number}")
+        ledger.settle(f"camera-{number}", Outcome.SKIPPED_INTERVAL)
+    ledger.remove("nobody")
+    assert (ledger.snapshot(), ledger.removed().captured) == ({}, 300)
+
+
+def test_what_removed_sources_leave_behind_in_a_failed_run_is_counted_as_failed():
+    ledger = Ledger()
+    ledger.enter("door")
+    ledger.remove("door")
+    ledger.fail_in_flight()
+    assert ledger.removed().outcomes[Outcome.FAILED] == 1

@@ -61,7 +61,7 @@ def _event(
     document = {
         "schema": "1.0",
         "type": kind,
-        "event_id": ids.derive(run_id, "event", seq),
+        "event_id": ids.numbered(run_id, seq),
         "run_id": run_id,
         "seq": seq,
         "source_id": source_id,

@@ -1,0 +1,155 @@
+"""What may be added as a source while the engine runs, checked when it is added and again at every connect."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from engine.errors import Cause, ConfigError, SourceError
+from engine.fields import Field, Text, field_validator, settings
+from engine.sources.addresses import Address, Hosts, is_own
+from engine.sources.config import SourceConfig
+from engine.sources.files import path_of
+from engine.sources.live import open_http, open_rtsp
+from engine.sources.picture import Reader
+from engine.sources.reach import Target, resolve, take_apart
+from engine.sources.reader import open_reader
+
+logger = logging.getLogger(__name__)
+
+Scheme = Literal["rtsp", "rtsps", "http", "https", "webcam", "demo", "file"]
+Resolve = Callable[[str], tuple[Address, ...]]
+
+NOT_REACHED = "the host is unknown, or may not be reached; api.sources.hosts says which may"
+_NO_FILE = "no such file in the folder that api.sources.files names"
+_NO_PICTURE = "not reached; is the camera on, and its address right and allowed by api.sources.hosts?"
+# What a camera itself says. Anything else sounds the same, whoever is or is not there.
+_TOLD: dict[str, tuple[Cause, ...]] = {"rtsp": (Cause.AUTH, Cause.NOT_FOUND, Cause.CODEC), "http": (Cause.AUTH,)}
+
+
+@settings
+class ApiSourcesConfig:
+    """Whether sources may be added, changed and removed over HTTP, and which.
+
+    Without `hosts` any host may be reached but this machine, its link and cloud metadata (`engine.sources.addresses`).
+    """
+
+    enabled: bool = False
+    schemes: Annotated[tuple[Scheme, ...], Field(min_length=1)] = ("rtsp", "rtsps")
+    hosts: tuple[Text, ...] = ()
+    max: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Sources at a time, those of the configuration file counted."""
+    files: Text | None = None
+    """The folder that files may come from, where `schemes` has `file`."""
+
+    @field_validator("hosts")
+    @classmethod
+    def _known(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        Hosts(hosts)
+        return hosts
+
+
+class SourceRules:
+    """`api.sources`, applied. Any thread may call it; `resolve` and `own` ask the system about names and addresses."""
+
+    def __init__(
+        self, config: ApiSourcesConfig, resolve: Resolve = resolve, own: Callable[[Address], bool] = is_own
+    ) -> None:
+        self.enabled = config.enabled
+        self.max = config.max
+        self._schemes = config.schemes
+        self._hosts = Hosts(config.hosts, own)
+        self._folder = None if config.files is None else Path(config.files)
+        self._resolve = resolve
+
+    def check(self, config: SourceConfig) -> None:
+        """Blocks while a name is resolved, some seconds at most.
+
+        Raises:
+            ConfigError: the source is not allowed. Whether a host is unknown or forbidden is not told.
+        """
+        try:
+            self.check_scheme(config.uri)
+            if config.kind == "file":
+                self.file(config.uri)
+            elif config.kind in _TOLD:
+                self.addresses(take_apart(config.uri))
+        except ValueError as error:
+            raise ConfigError(f"uri: {error}") from error
+
+    def opener(self) -> Callable[[SourceConfig], Reader]:
+        """What is to open one source, and to open it again: it checks anew each time."""
+        return _Opener(self)
+
+    def addresses(self, target: Target) -> tuple[Address, ...]:
+        """Where `target` is, each place allowed. Raises `ValueError`."""
+        found = self._resolve(target.host)
+        if not self._hosts.allow(target.host, found):
+            raise ValueError(NOT_REACHED)
+        return found
+
+    def file(self, uri: str) -> Path:
+        """The regular file that `uri` names, links followed, within the folder. Raises `ValueError`."""
+        if self._folder is None:
+            raise ValueError("no files can be added here; api.sources.files names no folder")
+        if not uri.isprintable() or "\\" in uri:
+            raise ValueError(_NO_FILE)
+        try:
+            folder = self._folder.resolve(strict=True)
+            path = (folder / path_of(uri)).resolve(strict=True)
+            inside = path.is_relative_to(folder) and path.is_file()
+        except (OSError, RuntimeError, UnicodeError, ValueError) as error:
+            raise ValueError(_NO_FILE) from error
+        if not inside:
+            raise ValueError(_NO_FILE)
+        return path
+
+    def check_scheme(self, uri: str) -> None:
+        """Raises `ValueError`."""
+        scheme = uri.partition(":")[0].lower()
+        known = scheme if scheme in ("rtsp", "rtsps", "http", "https", "webcam", "demo") else "file"
+        if known not in self._schemes:
+            raise ValueError(f"{known} is not allowed here; api.sources.schemes has {', '.join(self._schemes)}")
+
+
+class _Opener:
+    """Connects to an address that was checked, never to a name that may have changed since.
+
+    Of several addresses the next one is tried at the next connect. Where the connection is encrypted the name must
+    stay, for the certificate; it is checked right before, and FFmpeg asks for it once more.
+    """
+
+    def __init__(self, rules: SourceRules) -> None:
+        self._rules = rules
+        self._turn = 0
+
+    def __call__(self, config: SourceConfig) -> Reader:
+        """Raises `SourceError`, which does not tell a closed port from a silent, forbidden or unknown host."""
+        try:
+            return self._open(config)
+        except ValueError as error:
+            self._log(config, str(error))
+        except SourceError as error:
+            if error.cause in _TOLD.get(config.kind, tuple(Cause)):
+                raise
+            self._log(config, str(error))
+        raise SourceError(Cause.REFUSED, f"{config.shown}: {_NO_PICTURE}")
+
+    def _open(self, config: SourceConfig) -> Reader:
+        self._rules.check_scheme(config.uri)
+        if config.kind == "file":
+            return open_reader(replace(config, uri=str(self._rules.file(config.uri))))
+        if config.kind not in _TOLD:
+            return open_reader(config)
+        target = take_apart(config.uri)
+        found = self._rules.addresses(target)
+        address = found[self._turn % len(found)]
+        self._turn += 1
+        where = config.uri if target.is_encrypted else target.at(address)
+        if config.kind == "rtsp":
+            return open_rtsp(config, where)
+        return open_http(config, where, target.place)
+
+    def _log(self, config: SourceConfig, reason: str) -> None:
+        logger.info("source %s: %s", config.id, reason)
