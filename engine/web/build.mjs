@@ -22,6 +22,7 @@ async function bundle() {
     entryPoints: ["src/main.tsx"],
     outfile: "app.js",
     bundle: true,
+    preserveSymlinks: true,
     minify: true,
     format: "esm",
     target: "es2022",

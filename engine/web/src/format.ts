@@ -1,25 +1,25 @@
 /** Numbers and times as people read them, in the language chosen and the time zone of the browser. */
-import { language, t } from "./text";
+import { locale, t } from "./text";
 
 const DASH = "–";
 
 export function number(value: number | null | undefined, digits = 0): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
-  return new Intl.NumberFormat(language(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
 }
 
 export function percent(value: number | null | undefined, digits = 0): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
   const format = { style: "percent", maximumFractionDigits: digits, minimumFractionDigits: digits } as const;
-  return new Intl.NumberFormat(language(), format).format(value);
+  return new Intl.NumberFormat(locale(), format).format(value);
 }
 
 export function clock(moment: string | number | Date): string {
-  return new Date(moment).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(moment).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 export function day(moment: string | number | Date): string {
-  return new Date(moment).toLocaleDateString(language(), { weekday: "short", day: "numeric", month: "short" });
+  return new Date(moment).toLocaleDateString(locale(), { weekday: "short", day: "numeric", month: "short" });
 }
 
 /** The clock alone for today, with the day before it otherwise. */

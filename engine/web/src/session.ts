@@ -11,6 +11,12 @@ export function useSession(): Session {
   return session;
 }
 
+/** Whether cameras can be added and changed here, and by us. */
+export function useMayChange(): boolean {
+  const session = useSession();
+  return session.sources && session.scopes.includes("operate");
+}
+
 export function useMayOperate(): boolean {
   return useSession().scopes.includes("operate");
 }

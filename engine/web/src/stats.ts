@@ -4,11 +4,10 @@ import type { Bucket, Stats } from "./types";
 
 export type Label = string | null;
 
-/** Seconds by emotion, and how many faces stand behind them. */
+/** Seconds by emotion. */
 export interface Sum {
   seconds: Map<Label, number>;
   total: number;
-  faces: number;
 }
 
 export const RANGES = {
@@ -20,11 +19,10 @@ export const RANGES = {
 export type Range = keyof typeof RANGES;
 
 export function sum(buckets: readonly Bucket[]): Sum {
-  const made: Sum = { seconds: new Map(), total: 0, faces: 0 };
-  for (const { label, seconds, tracks } of buckets) {
+  const made: Sum = { seconds: new Map(), total: 0 };
+  for (const { label, seconds } of buckets) {
     made.seconds.set(label, (made.seconds.get(label) ?? 0) + seconds);
     made.total += seconds;
-    made.faces += tracks;
   }
   return made;
 }

@@ -7,6 +7,10 @@ export interface Session {
   scopes: string[];
   aggregate_only: boolean;
   bucket_s: number | null;
+  /** Whether cameras may be added and changed over HTTP. */
+  sources: boolean;
+  /** Whether there is a documentation page. */
+  docs: boolean;
 }
 
 export interface Frames {
@@ -28,9 +32,8 @@ export interface Source {
   last_frame_age_s: number | null;
   reconnects: number;
   tracks: number;
-  origin?: string;
+  origin?: "file" | "api";
   paused?: boolean;
-  config?: Record<string, unknown>;
 }
 
 export interface Channel {

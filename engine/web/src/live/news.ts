@@ -27,9 +27,15 @@ export class News {
   take(event: EngineEvent, now: number): boolean {
     if (typeof event.latency_ms === "number") this.time(event.source_id, event.latency_ms);
     if (event.track_uid) this.see(event, event.track_uid, now);
-    if (event.type === "update") return false;
-    this.lines = [event, ...this.lines].slice(0, LINES);
-    return true;
+    return this.tell([event]);
+  }
+
+  /** Puts events on the ticker, oldest first; repeats are dropped. */
+  tell(events: readonly EngineEvent[]): boolean {
+    const told = new Set(this.lines.map((line) => line.event_id));
+    const fresh = events.filter((event) => event.type !== "update" && !told.has(event.event_id));
+    this.lines = [...[...fresh].reverse(), ...this.lines].slice(0, LINES);
+    return fresh.length > 0;
   }
 
   /** The median of the latest latencies of a camera, in milliseconds. */

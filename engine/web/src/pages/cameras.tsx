@@ -7,7 +7,7 @@ import { Icon } from "../parts/icons";
 import { Answer, Note } from "../parts/states";
 import { type Asked, useAnswer } from "../poll";
 import { current, refine } from "../route";
-import { useMayOperate } from "../session";
+import { useMayChange, useSession } from "../session";
 import { causeText, lostShare, stateText } from "../sources";
 import { t } from "../text";
 import type { Source } from "../types";
@@ -25,24 +25,25 @@ export function trouble(error: unknown): string {
 
 export function CamerasPage() {
   const asked = useAnswer<Sources>("sources", {}, 2000);
-  const mayOperate = useMayOperate();
+  const mayChange = useMayChange();
+  const why = useWhyNot();
   const [doing, setDoing] = useState<Doing>(null);
   useEffect(() => {
     if (current().query.get("add")) {
       refine(["cameras"], {});
-      if (mayOperate) setDoing({ what: "add" });
+      if (mayChange) setDoing({ what: "add" });
     }
   }, []);
   const close = useCallback(() => setDoing(null), []);
   return (
     <>
       <Header title={t("cameras.title")} lead={t("cameras.lead")}>
-        <button type="button" class="main" disabled={!mayOperate} title={mayOperate ? "" : t("cameras.readOnly")} onClick={() => setDoing({ what: "add" })}>
+        <button type="button" class="main" disabled={!mayChange} title={why ?? ""} onClick={() => setDoing({ what: "add" })}>
           <Icon name="plus" />
           {t("cameras.add")}
         </button>
       </Header>
-      {!mayOperate && <p class="dim">{t("cameras.readOnly")}</p>}
+      {why && <p class="dim hint">{why}</p>}
       <Answer asked={asked}>{(sources) => <List sources={sources.items} asked={asked} onDo={setDoing} />}</Answer>
       <Card title={t("cameras.browser")}>
         <p class="dim" id="browser-camera">{t("cameras.browserHow")}</p>
@@ -52,6 +53,13 @@ export function CamerasPage() {
       {doing?.what === "delete" && <Delete source={doing.source} onClose={close} onDone={() => (close(), asked.again())} />}
     </>
   );
+}
+
+/** Why nothing can be changed here; null where it can. */
+function useWhyNot(): string | null {
+  const { sources, scopes } = useSession();
+  if (!sources) return t("cameras.off");
+  return scopes.includes("operate") ? null : t("cameras.readOnly");
 }
 
 function List({ sources, asked, onDo }: { sources: readonly Source[]; asked: Asked<Sources>; onDo: (doing: Doing) => void }) {
@@ -68,7 +76,7 @@ function List({ sources, asked, onDo }: { sources: readonly Source[]; asked: Ask
 }
 
 function Camera({ source, again, onDo }: { source: Source; again: () => void; onDo: (doing: Doing) => void }) {
-  const mayOperate = useMayOperate();
+  const mayChange = useMayChange();
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const paused = source.paused ?? source.state === "paused";
@@ -91,11 +99,15 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
           <h2><i class={`dot ${source.state}`} /> <bdi>{source.source_id}</bdi></h2>
           <p class="lead">{stateText(source)}{cause && source.state !== "online" ? `. ${cause}` : ""}</p>
         </div>
-        {mayOperate && (
+        {mayChange && (
           <div class="tools">
             <button type="button" disabled={busy} onClick={() => void pause()}>{t(paused ? "cameras.resume" : "cameras.pause")}</button>
-            <button type="button" onClick={() => onDo({ what: "edit", source })}>{t("cameras.edit")}</button>
-            <button type="button" class="danger" onClick={() => onDo({ what: "delete", source })}>{t("cameras.delete")}</button>
+            {source.origin !== "file" && (
+              <>
+                <button type="button" onClick={() => onDo({ what: "edit", source })}>{t("cameras.edit")}</button>
+                <button type="button" class="danger" onClick={() => onDo({ what: "delete", source })}>{t("cameras.delete")}</button>
+              </>
+            )}
           </div>
         )}
       </div>
@@ -106,6 +118,7 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
         <Item name={t("cameras.rate")} value={`${number(source.fps, 1)} ${t("unit.fps")}`} />
         <Item name={t("live.faces")} value={number(source.tracks)} />
         <Item name={t("cameras.lost")} value={percent(lostShare(source), 1)} how={t("cameras.lostHow")} />
+        {source.origin && <Item name={t("cameras.origin")} value={t(source.origin === "file" ? "cameras.fromFile" : "cameras.fromApi")} />}
         <Item name={t("cameras.reconnects")} value={number(source.reconnects)} />
       </dl>
     </article>

@@ -22,7 +22,7 @@ export function EnginePage() {
       <Header title={t("engine.title")} lead={<bdi>{session.name}</bdi>}>
         {!session.tokens && (
           <>
-            <a class="button" href="/docs">{t("engine.api")}</a>
+            {session.docs && <a class="button" href="/docs">{t("engine.api")}</a>}
             <a class="button" href="/metrics">{t("engine.metrics")}</a>
           </>
         )}

@@ -1,6 +1,6 @@
 /** What many people have in common: shares over time, hour by hour, camera against camera. */
 import { useMemo } from "preact/hooks";
-import { duration, number } from "../format";
+import { duration } from "../format";
 import { Card, Header, Label, Select, ShareBar } from "../parts/basics";
 import { Answer, Note } from "../parts/states";
 import { useAnswer } from "../poll";
@@ -87,7 +87,7 @@ function One({ name, stats, buckets, labels, height }: {
     <figure>
       <figcaption>
         <b><bdi>{name}</bdi></b>
-        <span class="dim">{t("insights.faceTime")} {duration(whole.total)} · {t("insights.people")} {number(whole.faces)}</span>
+        <span class="dim">{t("insights.faceTime")} {duration(whole.total)}</span>
       </figcaption>
       <ShareBar parts={labels.map((label) => [label, share(whole, label)] as const)} />
       <ShareChart name={name} shares={shares} height={height} />

@@ -1,5 +1,6 @@
 /** The wall of cameras, and what happens in front of them. */
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { get } from "../api";
 import { whileVisible } from "../connection";
 import { followEvents } from "../live/events";
 import { PreviewHub } from "../live/hub";
@@ -11,7 +12,7 @@ import { useStatus } from "../poll";
 import { href } from "../route";
 import { useSession } from "../session";
 import { t } from "../text";
-import type { Source, Status } from "../types";
+import type { EngineEvent, Page, Source, Status } from "../types";
 import { Ticker } from "./ticker";
 import { Tile } from "./tile";
 
@@ -30,6 +31,9 @@ function useNews(on: boolean): [News, number] {
     if (!on) return undefined;
     return whileVisible(() => {
       const ending = new AbortController();
+      void latest(ending.signal).then((past) => {
+        if (news.lines.length === 0 && news.tell(past)) setRound((n) => n + 1);
+      });
       void followEvents((event) => {
         if (news.take(event, performance.now())) setRound((n) => n + 1);
       }, ending.signal);
@@ -37,6 +41,15 @@ function useNews(on: boolean): [News, number] {
     });
   }, [on, news]);
   return [news, round];
+}
+
+/** What happened last, oldest first; nothing where that cannot be asked. */
+async function latest(signal: AbortSignal): Promise<EngineEvent[]> {
+  try {
+    return (await get<Page<EngineEvent>>("events", { limit: 200 }, signal)).items.reverse();
+  } catch {
+    return [];
+  }
 }
 
 /** How many columns show `count` tiles best. */

@@ -21,6 +21,16 @@ function shown(value: unknown): string {
   return Math.abs(value) < 0.001 ? value.toExponential(1) : number(value, Math.abs(value) < 10 ? 3 : 1);
 }
 
+const TELLING = ["accuracy", "macro_f1", "calibration_error", "ap"];
+
+/** The first few numbers that tell most, each with where it was measured. */
+function highlights(lines: readonly [string, string][]): [string, string, string][] {
+  return TELLING.flatMap((name) => {
+    const found = lines.find(([path]) => path.split(" · ").at(-1) === name);
+    return found ? [[name, found[1], found[0].split(" · ").slice(0, -1).join(" · ")] as [string, string, string]] : [];
+  }).slice(0, 3);
+}
+
 function inputText(input: Record<string, unknown>): string {
   const size = input.width && input.height ? `${String(input.width)} × ${String(input.height)} ` : "";
   return `${size}${String(input.colour ?? "")}`;
@@ -48,6 +58,11 @@ function Known({ card }: { card: CardData }) {
   return (
     <>
       {card.labels.length > 0 && <p><span class="dim">{t("engine.labels")}:</span> {card.labels.map(nameOf).join(", ")}</p>}
+      <dl class="facts-row high">
+        {highlights(leaves(card.metrics)).map(([name, value, where]) => (
+          <div key={name}><dt>{name}</dt><dd>{value}</dd><small class="dim">{where}</small></div>
+        ))}
+      </dl>
       <Tree name={t("engine.measured")} tree={card.metrics} open />
       <Tree name={t("engine.data")} tree={card.data} />
     </>

@@ -49,10 +49,10 @@ function FilterBar({ filters }: { filters: Filters }) {
     <form class="filters" onSubmit={(event) => event.preventDefault()}>
       <Select name={t("tracks.camera")} value={filters.source_id ?? ""} options={cameras} onChange={(id) => change({ source_id: id })} />
       <Select name={t("tracks.emotion")} value={filters.label ?? ""} options={labels} onChange={(label) => change({ label })} />
-      <Field name={t("tracks.from")}>
+      <Field name={t("tracks.from")} kind="time">
         <input type="datetime-local" value={toLocal(filters.from)} onChange={(event) => change({ from: fromLocal(event.currentTarget.value) ?? "" })} />
       </Field>
-      <Field name={t("tracks.to")}>
+      <Field name={t("tracks.to")} kind="time">
         <input type="datetime-local" value={toLocal(filters.to)} onChange={(event) => change({ to: fromLocal(event.currentTarget.value) ?? "" })} />
       </Field>
       <Field name={t("tracks.minDuration")}>

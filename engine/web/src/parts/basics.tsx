@@ -61,9 +61,15 @@ export function Chip({ label }: { label: string | null }) {
   );
 }
 
-export function Field({ name, how, error, children }: { name: string; how?: string; error?: string; children: ComponentChildren }) {
+export function Field({ name, how, error, kind, children }: {
+  name: string;
+  how?: string;
+  error?: string;
+  kind?: string;
+  children: ComponentChildren;
+}) {
   return (
-    <label class="field">
+    <label class={`field ${kind ?? ""}`}>
       <span>{name}</span>
       {children}
       {how && !error && <small>{how}</small>}

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { colourOf } from "../emotions";
 import { number, percent } from "../format";
+import { locale } from "../text";
 import { useTheme } from "../theme";
 
 export interface ChartProps {
@@ -23,7 +24,7 @@ export function Chart({ name, height, data, options }: ChartProps) {
     const style = getComputedStyle(document.documentElement);
     const made = options((property) => style.getPropertyValue(property).trim());
     const size = { width: Math.max(here.clientWidth, 80), height };
-    const drawn = new uPlot({ legend: { show: false }, series: [], ...made, ...size }, data, here);
+    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 18, 0, 0], ...made, ...size }, data, here);
     plot.current = drawn;
     const watcher = new ResizeObserver(() => {
       const width = here.clientWidth;
@@ -57,7 +58,7 @@ function times(_plot: uPlot, splits: number[], _axis: number, _space: number, st
   const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
   const time: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
   if (step < 60) time.second = "2-digit";
-  return splits.map((at) => new Date(at * 1000).toLocaleString(document.documentElement.lang, step >= 86_400 ? day : time));
+  return splits.map((at) => new Date(at * 1000).toLocaleString(locale(), step >= 86_400 ? day : time));
 }
 
 /** Columns of shares (rows: labels) as uPlot stacks them: each the sum of itself and those below. `null` where there is nothing. */

@@ -21,6 +21,11 @@ export function language(): Language {
   return current;
 }
 
+/** For numbers and times: the browser's own region where it speaks the language chosen. */
+export function locale(): string {
+  return navigator.languages.find((one) => one.slice(0, 2) === current) ?? current;
+}
+
 export function setLanguage(next: Language): void {
   current = next;
   localStorage.setItem(STORE, next);
