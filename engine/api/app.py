@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from engine.api.auth import TokenGate
 from engine.api.bell import Bell
+from engine.api.camera import Feedback, camera_routes
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
@@ -19,6 +20,7 @@ from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
+from engine.sources.browsers import BrowserCameras
 from engine.status import EngineView
 
 _NOT_READY = {"description": "Not yet", "content": {"application/json": {"example": {"status": "not ready"}}}}
@@ -32,10 +34,13 @@ def create_app(
     clock: Clock | None = None,
     bell: Bell | None = None,
     privacy: PrivacyConfig | None = None,
+    cameras: BrowserCameras | None = None,
+    seen: Feedback | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
+    `cameras` are those of browsers, None where they may not be sent here; `seen` tells them of their faces.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -52,6 +57,7 @@ def create_app(
     )
     answer_with_problems(app)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
+    app.include_router(camera_routes(cameras, None if privacy.aggregate_only else seen))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from engine.api.config import ApiConfig
 from engine.api.headers import SafeHeaders
 from engine.api.protocol import ImpatientProtocol
+from engine.api.sockets import MAX_MESSAGE_BYTES, BinarySocket
 from engine.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,10 @@ class ApiServer:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws=BinarySocket,
+                ws_max_size=MAX_MESSAGE_BYTES,
+                # Pictures are compressed already, and what is packed can be larger than it looks.
+                ws_per_message_deflate=False,
                 loop="asyncio",
                 http=partial(ImpatientProtocol, request_s=request_s, answer_s=answer_s),  # type: ignore[arg-type]
                 server_header=False,
