@@ -1,6 +1,7 @@
 """HTTP on one connection: uvicorn's protocol, with an end to its patience and bounds to what it takes."""
 
 import asyncio
+import re
 import socket
 import struct
 from typing import Any
@@ -14,6 +15,8 @@ from engine.api.problems import problem
 MAX_URL_BYTES = 8 * 2**10
 MAX_HEAD_BYTES = 16 * 2**10
 MAX_HEADERS = 100
+SOCKETS = re.compile(rb"/api/v1/sources/[^/?]+/camera(\?.*)?")
+"""The only URLs that may become WebSockets; others are answered as if nobody had asked for one."""
 CONNECTIONS = 512
 """Above this requests are answered 503, and above that and half as many connections are not taken."""
 
@@ -73,6 +76,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refuse_head()
             raise _TooMuch
+
+    def _should_upgrade(self) -> bool:
+        return SOCKETS.fullmatch(self.url) is not None and super()._should_upgrade()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
