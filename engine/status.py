@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.channel import ChannelStats
-from engine.ledger import FrameCounts
+from engine.ledger import NO_FRAMES, FrameCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class RunStatus:
     """Chips by outcome: `classified`, `gated`, `dropped_queue`."""
     history: SinkSnapshot
     bus: SinkSnapshot
+    removed: FrameCounts = NO_FRAMES
+    """Of all sources that have been removed meanwhile, together."""
 
 
 class EngineView(Protocol):
