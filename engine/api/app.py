@@ -9,6 +9,7 @@ from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
+from engine.api.preview import preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
@@ -16,6 +17,7 @@ from engine.api.stream import Streams
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
+from engine.preview import Shots
 from engine.status import EngineView
 
 _LINKS = (
@@ -46,10 +48,12 @@ def create_app(
     clock: Clock | None = None,
     bell: Bell | None = None,
     privacy: PrivacyConfig | None = None,
+    shots: Shots | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
+    `shots` are where pictures come from; without them there are none.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -66,6 +70,7 @@ def create_app(
     )
     answer_with_problems(app)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, privacy))
+    app.include_router(preview_routes(view, shots or Shots(), privacy))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)
