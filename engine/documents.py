@@ -23,6 +23,8 @@ TrackUid = Annotated[str, Field(pattern=_ULID)]
 DateTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 StreamTime = Annotated[float, Field(ge=0, description="The stream's own clock, in seconds.")]
 State = Literal["connecting", "online", "stalled", "offline", "ended"]
+ShownState = Literal["connecting", "online", "stalled", "offline", "ended", "paused"]
+"""A source that is paused has ended, as events tell it."""
 Cause = Literal["auth", "not_found", "refused", "timeout", "codec", "ended"]
 Gate = Literal["small", "blurred", "profile", "dark", "low_score"]
 
@@ -148,7 +150,7 @@ class SourceState(TypedDict):
     """The value of `<prefix>:source:<source_id>`."""
 
     source_id: SourceId
-    state: State
+    state: ShownState
     cause: Cause | None
     fps: NonNegative
     run_id: RunId

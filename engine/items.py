@@ -89,6 +89,8 @@ class TrackedFace:
     age_s: float
     confirmed: bool
     predicted: bool = False
+    seen_box: Box | None = None
+    """Of a predicted face: where it was seen last."""
 
 
 @dataclass(frozen=True, slots=True)

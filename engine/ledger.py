@@ -26,6 +26,9 @@ class FrameCounts:
     outcomes: Mapping[Outcome, int]
 
 
+NO_FRAMES = FrameCounts(0, 0, dict.fromkeys(Outcome, 0))
+
+
 class Ledger:
     """Counts frames per source. Any thread may call any method; snapshots are consistent.
 

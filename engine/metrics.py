@@ -65,6 +65,13 @@ def _frames(status: RunStatus) -> Iterator[Metric]:
         [((source, name), count) for source, counts in frames for name, count in counts.outcomes.items()],
         ("source", "outcome"),
     )
+    removed = status.removed.outcomes.items()
+    yield _counter(
+        "moodline_removed_frames",
+        "Frames of all sources that have been removed since the run began, by what became of them",
+        [((name,), count) for name, count in removed],
+        ("outcome",),
+    )
     yield _gauge(
         "moodline_frames_in_flight",
         "Frames read whose outcome is not known yet",

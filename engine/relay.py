@@ -58,6 +58,8 @@ class Relay:
         self._resumed = False
         self._followed: dict[str, int] = {}
         """The number of the last event sent of each run; the next has the next."""
+        self._missed: dict[str, list[tuple[int, int]]] = {}
+        """First and last numbers of each run's gaps, counted in `lost`; they grow together as the history is pruned."""
         self._sent = 0
         self._lost = 0
         self._batch = BATCH
@@ -156,9 +158,18 @@ class Relay:
         self._bus.publish(whole)
         self._followed[events[-1].run_id] = events[-1].seq
         self._sent += len(events)
-        self._lost += sum(event.document["count"] for event in whole if event.type == "gap")
+        self._count_lost(whole)
         if any(event.type == "status" for event in events):
             self._next_beat_s = None
+
+    def _count_lost(self, whole: Sequence[EmotionEvent]) -> None:
+        """A bus that is filled again gets its gaps again; what they stand for is lost once."""
+        for gap in whole:
+            if gap.type == "gap":
+                known = self._missed.get(gap.run_id, [])
+                merged = _merged(known, (gap.document["first_seq"], gap.seq))
+                self._lost += _numbers(merged) - _numbers(known)
+                self._missed[gap.run_id] = merged
 
     def _with_gaps(self, events: Sequence[EmotionEvent]) -> list[EmotionEvent]:
         """`events`, and a `gap` wherever numbers are missing between them."""
@@ -229,6 +240,25 @@ class Relay:
         self._trouble = self._cause = None
         self._batch = min(2 * self._batch, BATCH)
         self._backoff_s = _BACKOFF_S
+
+
+def _merged(ranges: Sequence[tuple[int, int]], one: tuple[int, int]) -> list[tuple[int, int]]:
+    """`ranges` of numbers and `one` more, in order; those that touch are one.
+
+    >>> _merged([(1, 3), (9, 9)], (3, 5))
+    [(1, 5), (9, 9)]
+    """
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted([*ranges, one]):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _numbers(ranges: Sequence[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in ranges)
 
 
 def _told(source: SourceSnapshot, run_id: str, at: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.channel import ChannelStats
-from engine.ledger import FrameCounts
+from engine.ledger import NO_FRAMES, FrameCounts
 from engine.modelcard import ModelCard
 
 
@@ -76,6 +76,8 @@ class RunStatus:
     """Chips by outcome: `classified`, `gated`, `dropped_queue`."""
     history: SinkSnapshot
     bus: SinkSnapshot
+    removed: FrameCounts = NO_FRAMES
+    """Of all sources that have been removed meanwhile, together."""
 
 
 class EngineView(Protocol):

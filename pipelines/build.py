@@ -90,7 +90,8 @@ class Builder:
         """
         classifier = self._open_classifier()
         classify = Classify(classifier)
-        tracks = tuple(Track(self._config.stages.track, self._run_id) for _ in range(self._workers))
+        rotate_s = self._config.privacy.rotate_track_ids
+        tracks = tuple(Track(self._config.stages.track, self._run_id, rotate_s) for _ in range(self._workers))
         finders, detector = self._finders(tracks)
         outlets = self._frame_outlets()
         captures = self._captures(outlets, not self._replay if paced is None else paced)

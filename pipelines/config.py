@@ -47,6 +47,12 @@ class PipelineConfig:
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
 
+    @property
+    def retention_days(self) -> float | None:
+        """The shorter of `history.retention_days` and `privacy.retention_days`; None keeps everything."""
+        limits = (self.history.retention_days, self.privacy.retention_days)
+        return min((days for days in limits if days is not None), default=None)
+
 
 _SHAPE = Shape(PipelineConfig)
 

@@ -6,6 +6,8 @@ from typing import Any
 from engine.channel import Channel
 from engine.items import FaceChip, Frame, SourceStatus, TrackEnded
 
+CAMERAS = 4096
+"""No worker takes frames of more sources than this at once."""
 FRAMES = 2
 """Frames per source, times those taken at once."""
 LIVE_CHIPS = 1

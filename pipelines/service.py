@@ -13,11 +13,12 @@ from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
 from engine.errors import ConfigError, HistoryError
 from engine.history import History, Retention
+from engine.preview import Shots
 from engine.relay import Relay
 from engine.stages.capture import Capture
 from engine.stages.publish import Publish
 from engine.status import RunStatus, SourceSnapshot
-from pipelines.build import Builder, Machine
+from pipelines.build import Builder, Machine, Onlookers
 from pipelines.config import PipelineConfig
 
 logger = logging.getLogger(__name__)
@@ -38,9 +39,10 @@ class Service:
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
         self._relay = Relay(self._history, self._bus, self._clock, sources=self._seen_sources)
-        kept = config.history
-        self._retention = Retention(self._history, self._clock, kept.retention_days, kept.retention_mb)
+        limit_mb = config.history.retention_mb
+        self._retention = Retention(self._history, self._clock, config.retention_days, limit_mb)
         self._bell = Bell()
+        self._shots = Shots()
         self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
         self._stopped = False
@@ -58,7 +60,8 @@ class Service:
         with ExitStack() as stack:
             self._open_history(stack)
             stack.callback(self._bus.close)
-            builder = Builder(self.config, self.run_id, self._publish, self._clock)
+            onlookers = Onlookers(self._shots.on_faces, self._shots.on_emotion)
+            builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
             machine = builder.build([("relay", self._relay), ("retention", self._retention)])
             self._open_api(stack)
             with self._lock:
@@ -141,12 +144,13 @@ class Service:
         if not self.config.api.enabled:
             return
         app = create_app(
-            self, self._history, self.config.api, __version__, self._clock, self._bell, self.config.privacy
+            self, self._history, self.config.api, __version__, self._clock, self._bell, self.config.privacy, self._shots
         )
         server = ApiServer(app, self.config.api)
         server.start()
         stack.callback(server.stop)
         stack.callback(self._bell.close)
+        stack.callback(self._shots.close)
         self.api_url = server.url
         logger.info("API at %s", server.url)
 

@@ -1,4 +1,4 @@
-"""Signals: the first asks for an orderly end, the second ends the process at once."""
+"""Signals: the first asks for an orderly end, the second ends the process at once; SIGHUP asks for a reload."""
 
 import os
 import signal
@@ -33,3 +33,29 @@ def stop_on_signal(stop: Callable[[], None]) -> Callable[[], int]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)
     return lambda: received[0] if received else 0
+
+
+def reload_on_hangup(reload: Callable[[], None]) -> None:
+    """From now on SIGHUP calls `reload`, which must need no lock. Main thread only, after `stop_on_signal`.
+
+    When the terminal that the program was started from has been closed, SIGHUP is taken for SIGTERM, once; not so
+    under `nohup`.
+    """
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or not _has_terminal()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if outlives or _has_terminal():
+            reload()
+        else:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGHUP, handle)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

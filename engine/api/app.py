@@ -12,6 +12,7 @@ from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
+from engine.api.preview import preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
@@ -20,6 +21,7 @@ from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
+from engine.preview import Shots
 from engine.sources.browsers import BrowserCameras
 from engine.status import EngineView
 
@@ -34,12 +36,14 @@ def create_app(
     clock: Clock | None = None,
     bell: Bell | None = None,
     privacy: PrivacyConfig | None = None,
+    shots: Shots | None = None,
     cameras: BrowserCameras | None = None,
     seen: Feedback | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
+    `shots` are where pictures come from; without them there are none.
     `cameras` are those of browsers, None where they may not be sent here; `seen` tells them of their faces.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
@@ -58,6 +62,7 @@ def create_app(
     answer_with_problems(app)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
     app.include_router(camera_routes(cameras, None if privacy.aggregate_only else seen))
+    app.include_router(preview_routes(view, shots or Shots(), privacy))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)

@@ -1,4 +1,4 @@
-"""Aggregates only: answers that stand for several faces, never for one."""
+"""The section `privacy:`; and aggregates only: answers that stand for several faces, never for one."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,10 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.api.problems import problem
 from engine.api.query import BadRange, StatsQuery
-from engine.fields import Field, settings
+from engine.fields import Field, Positive, settings
 from engine.history import EmotionBucket, StatsFilter
 
 _SINGLE = ("/api/v1/tracks", "/api/v1/events")
+_SOURCES, _PICTURES = "/api/v1/sources/", ("/snapshot.jpg", "/preview.mjpeg")
 _SETTLED_S = 10.0
 """After this time nothing is added to a bucket any more."""
 
@@ -22,6 +23,12 @@ _SETTLED_S = 10.0
 class PrivacyConfig:
     """With `aggregate_only` the API tells of emotions only where at least `k` tracks stand behind a number."""
 
+    blur_preview: bool = False
+    """Blur every face in every picture that is shown, whoever asks for it."""
+    rotate_track_ids: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] | None = None
+    """No track id lasts longer than so many seconds of stream time."""
+    retention_days: Positive | None = None
+    """An upper bound to `history.retention_days`."""
     aggregate_only: bool = False
     k: Annotated[int, Field(ge=5, le=1000)] = 5
     bucket_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
@@ -29,16 +36,20 @@ class PrivacyConfig:
 
 
 class AggregateGate:
-    """Answers for no single track or event, whoever asks."""
+    """Answers for no single track or event, and shows no picture, whoever asks."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None
-        if scope["type"] == "http" and scope["path"].startswith(_SINGLE):
+        if scope["type"] == "http" and _tells_of_single_ones(scope["path"]):
             refusal = problem(403, "privacy.aggregate_only is set: ask for stats/emotions")
         await (refusal or self._app)(scope, receive, send)
+
+
+def _tells_of_single_ones(path: str) -> bool:
+    return path.startswith(_SINGLE) or (path.startswith(_SOURCES) and path.rstrip("/").endswith(_PICTURES))
 
 
 def whole_buckets(query: StatsQuery, now: datetime, privacy: PrivacyConfig) -> StatsFilter:

@@ -4,7 +4,8 @@ Every event reaches the stream once, in order, however connections break. For ea
 number of the last event it took. One script compares the mark with what the sender believes, adds the batch,
 tells the channels and moves the mark; Redis runs it whole or not at all. So a batch of which it is not known
 whether it arrived can be sent again: had it arrived, or does it arrive late, out of a dead connection's buffer, the
-mark no longer fits and nothing is added. A mark lower than believed means that Redis has lost data.
+mark no longer fits and nothing is added. A mark lower than believed means that Redis has lost data. The mark also names
+the entry, so that a stream which was evicted and made anew by somebody else is not taken for the one it was.
 
 Explicit entry ids `<seq>-0` would give the same for one run, but all runs and all shards of a prefix share one
 stream, whose ids must grow: a second run would begin at 1 again and be refused. Ids made by Redis also carry the
@@ -24,7 +25,7 @@ from redis import exceptions
 from engine import jsontext
 from engine.bus.link import Link
 from engine.bus.meanings import one_sentence
-from engine.bus.script import APPEND
+from engine.bus.script import APPEND, MARK
 from engine.errors import BusCause, BusError, BusForgot
 from engine.items import EmotionEvent
 from engine.redact import redact
@@ -169,11 +170,7 @@ class RedisBus:
         return added, mark
 
     def _mark(self, client: Any, run_id: str) -> int:
-        with client.pipeline(transaction=False) as commands:
-            commands.exists(self._stream)
-            commands.get(mark_name(self._prefix, run_id))
-            there, mark = commands.execute()
-        return int(mark or 0) if there else 0
+        return int(client.eval(MARK, 2, self._stream, mark_name(self._prefix, run_id)))
 
     def _marked_by(self, client: Any, events: Sequence[EmotionEvent]) -> int:
         """Without a mark, the end of the stream tells how many of `events` it has; then it is the mark."""

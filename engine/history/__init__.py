@@ -19,6 +19,7 @@ from engine.history.records import (
     TrackRecord,
 )
 from engine.history.retention import Retention
+from engine.history.sources import SourceStore, StoredSource
 from engine.history.store import History
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "RunRecord",
     "Sample",
     "SourceRecord",
+    "SourceStore",
     "StatsFilter",
+    "StoredSource",
     "TrackFilter",
     "TrackRecord",
 ]

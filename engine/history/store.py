@@ -15,6 +15,7 @@ from engine.history.database import Database
 from engine.history.outbox import Outbox
 from engine.history.records import Removed, RunRecord
 from engine.history.runs import Runs
+from engine.history.sources import SourceStore
 from engine.history.writing import know_runs, set_position, store
 from engine.items import EmotionEvent
 from engine.status import SinkSnapshot
@@ -97,6 +98,10 @@ class History(Answers):
     def outbox(self, consumer: str = removal.BUS) -> Outbox:
         """What is to be sent to `consumer`. One at a time for each consumer."""
         return Outbox(self._database, self._runs, consumer, self._clock)
+
+    def source_store(self, name: str) -> SourceStore:
+        """What was added to the sources of the pipeline `name` while it ran."""
+        return SourceStore(self._database, self._runs, name, self._clock)
 
     def cursor(self, consumer: str) -> int:
         """The last row id `consumer` is done with; 0 at first."""

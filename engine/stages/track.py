@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from engine import ids
 from engine.fields import Positive, Seconds, settings
-from engine.items import Detection, Frame, SourceStatus, TrackedFace, TrackEnded, TrackKey
+from engine.items import Box, Detection, Frame, SourceStatus, TrackedFace, TrackEnded, TrackKey
+from engine.numbering import Numbering
 from engine.stages.detect import DetectedFrame
+from engine.stages.likeness import Nearest
 
 # Norfair counts lives in frames and starts a track with one `period` of them. With a period no stream
 # lasts, it never ends a track, young or old; `SourceTracker` does, in seconds.
@@ -39,47 +41,10 @@ class TrackedFrame:
 
     frame: Frame
     faces: tuple[TrackedFace, ...]
-
-
-def face_distance(candidates: NDArray[Any], objects: NDArray[Any]) -> NDArray[np.float64]:
-    """How unlike two boxes are: centre distance in face sizes, plus the log of the ratio of sizes.
-
-    Takes boxes float `(N, 4)` and `(M, 4)` xyxy, returns float64 `(N, M)`, finite for any finite boxes.
-    """
-    centre_c, size_c = _centre_and_size(candidates)
-    centre_o, size_o = _centre_and_size(objects)
-    apart = np.hypot(*(centre_c[:, None] - centre_o[None]).transpose(2, 0, 1))
-    scale = np.sqrt(size_c[:, None] * size_o[None])
-    return np.asarray(apart / scale + np.abs(np.log(size_c[:, None] / size_o[None])))
-
-
-def _centre_and_size(boxes: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    boxes = boxes.reshape(-1, 4).astype(np.float64)
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt(sides.prod(axis=1))
-
-
-def nearest_distance(candidates: Sequence[Any], objects: Sequence[Any]) -> NDArray[np.float32]:
-    """`face_distance` to where a track should be by now or to where it was seen last, whichever is nearer.
-
-    After a jerk the estimate overshoots; a head that stops or turns back is near its last sight.
-    """
-    seen = np.array([item.points for item in candidates])
-    due = face_distance(seen, np.array([item.estimate for item in objects]))
-    last = face_distance(seen, np.array([item.last_detection.points for item in objects]))
-    return np.minimum(due, last).astype(np.float32)
-
-
-class Nearest:
-    """`nearest_distance` the way Norfair asks for it: 2.2 and later for all pairs at once, 2.1 for each."""
-
-    def get_distances(self, objects: Sequence[Any], candidates: Sequence[Any] | None) -> NDArray[np.float32]:
-        if not objects or not candidates:
-            return np.full((len(candidates or ()), len(objects)), np.inf, np.float32)
-        return nearest_distance(candidates, objects)
-
-    def __call__(self, candidate: Any, tracked: Any) -> float:
-        return float(nearest_distance([candidate], [tracked])[0, 0])
+    looked: bool = False
+    """Whether the detector has looked at this very frame."""
+    astray: tuple[Box, ...] = ()
+    """Where faces were seen last of which nobody can say where they are by now."""
 
 
 def _new_norfair(config: TrackConfig) -> Any:
@@ -106,18 +71,32 @@ class _Life:
     detection: Detection
     key: TrackKey | None = None
     uid: str = ""
+    period: int = 0
+    """In which period of rotating ids it got its own."""
 
 
 class SourceTracker:
-    """All tracks of one source. One thread."""
+    """All tracks of one source. One thread.
 
-    def __init__(self, source_id: str, run_id: str, config: TrackConfig) -> None:
+    With `rotate_s` no track lasts longer: at each multiple of it in stream time all tracks in view end, and at
+    their next sight new ones begin, confirmed at once.
+    """
+
+    def __init__(
+        self,
+        source_id: str,
+        run_id: str,
+        config: TrackConfig,
+        rotate_s: float | None = None,
+        numbers: Numbering | None = None,
+    ) -> None:
         self._source_id = source_id
         self._run_id = run_id
         self._config = config
+        self._rotate_s = rotate_s
         self._norfair = _new_norfair(config)
         self._lives: dict[int, _Life] = {}
-        self._next_id = 1
+        self._numbers = numbers or Numbering(first=1)
         self._last: Frame | None = None
 
     def update(self, frame: Frame, faces: Sequence[Detection] | None) -> tuple[TrackedFrame, list[TrackEnded]]:
@@ -126,10 +105,13 @@ class SourceTracker:
         self._last = frame
         points = [NorfairDetection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()]
         objects = self._norfair.update(points or None, period=_NO_END)
-        tracked = [self._look(frame, item) for item in objects]
+        ended += self._see(frame, objects)
+        tracked = [self._face(frame, self._lives[item.initializing_id], item.estimate) for item in objects]
+        astray = [face for face in tracked if not isinstance(face, TrackedFace)]
         if faces is not None:
             ended += self._end_missing(frame)
-        return TrackedFrame(frame, tuple(face for face in tracked if face)), ended
+        known = tuple(face for face in tracked if isinstance(face, TrackedFace))
+        return TrackedFrame(frame, known, faces is not None, tuple(astray)), ended
 
     def end_all(self, time_s: float | None = None) -> list[TrackEnded]:
         """Give up every track, for instance because the source is lost; ids go on counting."""
@@ -140,6 +122,11 @@ class SourceTracker:
         self._lives.clear()
         self._norfair = _new_norfair(self._config)
         return ended
+
+    def adopt(self, config: TrackConfig) -> None:
+        """Go on with these settings and the same tracks."""
+        self._config = config
+        self._norfair.distance_threshold = config.max_distance
 
     @property
     def active(self) -> int:
@@ -153,31 +140,49 @@ class SourceTracker:
             return []
         return self.end_all()
 
-    def _look(self, frame: Frame, item: Any) -> TrackedFace | None:
-        life = self._lives.get(item.initializing_id)
-        seen: Detection = item.last_detection.data
-        if life is None:
-            life = _Life(frame.time_s, frame.time_s, 1, seen)
-            self._lives[item.initializing_id] = life
-        elif seen is not life.detection:
-            life.detection, life.last_seen_s = seen, frame.time_s
-            life.sights += 1
-        self._confirm(life)
+    def _see(self, frame: Frame, objects: Sequence[Any]) -> list[TrackEnded]:
+        """Enter new sights; the tracks that end because their id has had its time."""
+        ended = []
+        for item in objects:
+            life = self._lives.get(item.initializing_id)
+            seen: Detection = item.last_detection.data
+            if life is None:
+                life = _Life(frame.time_s, frame.time_s, 1, seen)
+                self._lives[item.initializing_id] = life
+            elif seen is not life.detection:
+                if life.key and life.period != self._period(frame.time_s):
+                    ended.append(self._ended(life, frame, frame.time_s))
+                    life.first_seen_s = frame.time_s
+                    self._name(life, frame.time_s)
+                life.detection, life.last_seen_s = seen, frame.time_s
+                life.sights += 1
+            self._confirm(life)
+        return ended
+
+    def _face(self, frame: Frame, life: _Life, estimate: NDArray[Any]) -> TrackedFace | Box:
+        """The face as it is in `frame`, or where it was last when it cannot be said where it is."""
         predicted = life.last_seen_s < frame.time_s
-        detection = _predicted(life.detection, item.estimate) if predicted else life.detection
+        detection = _predicted(life.detection, estimate) if predicted else life.detection
         if detection is None:
-            return None
+            return life.detection.box
         key = life.key or TrackKey(self._source_id, 0)
         age_s = frame.time_s - life.first_seen_s
-        return TrackedFace(key, life.uid, detection, age_s, life.key is not None, predicted)
+        seen_box = life.detection.box if predicted else None
+        return TrackedFace(key, life.uid, detection, age_s, life.key is not None, predicted, seen_box)
 
     def _confirm(self, life: _Life) -> None:
         seen_s = life.last_seen_s - life.first_seen_s
         needed = 2 if self._config.confirm_s else 1
         if life.key is None and life.sights >= needed and seen_s >= self._config.confirm_s - _EPSILON_S:
-            life.key = TrackKey(self._source_id, self._next_id)
-            life.uid = ids.derive(self._run_id, "track", *life.key)
-            self._next_id += 1
+            self._name(life, life.last_seen_s)
+
+    def _name(self, life: _Life, time_s: float) -> None:
+        life.key = TrackKey(self._source_id, self._numbers.take(self._source_id))
+        life.uid = ids.derive(self._run_id, "track", *life.key)
+        life.period = self._period(time_s)
+
+    def _period(self, time_s: float) -> int:
+        return int(time_s // self._rotate_s) if self._rotate_s else 0
 
     def _end_missing(self, frame: Frame) -> list[TrackEnded]:
         """End tracks that a detection has missed and that were last seen too long ago."""
@@ -218,16 +223,24 @@ def _predicted(last: Detection, estimate: NDArray[Any]) -> Detection | None:
 
 
 class Track:
-    """One `SourceTracker` per source; a source's end gives up its tracks."""
+    """One `SourceTracker` per source; a source's end gives up its tracks.
 
-    def __init__(self, config: TrackConfig, run_id: str) -> None:
-        self._config = config
+    Stages that share `numbers` give no track id of a source twice, also when it ends and comes back.
+    """
+
+    def __init__(
+        self, config: TrackConfig, run_id: str, rotate_s: float | None = None, numbers: Numbering | None = None
+    ) -> None:
+        self._config = self._wanted = config
+        self._numbers = numbers or Numbering(first=1)
         self._run_id = run_id
+        self._rotate_s = rotate_s
         self._trackers: dict[str, SourceTracker] = {}
 
     def process(
         self, items: Sequence[DetectedFrame | SourceStatus]
     ) -> Sequence[TrackedFrame | TrackEnded | SourceStatus]:
+        self._take_over()
         out: list[TrackedFrame | TrackEnded | SourceStatus] = []
         for item in items:
             if isinstance(item, SourceStatus):
@@ -245,6 +258,10 @@ class Track:
     def close(self) -> None:
         self._trackers.clear()
 
+    def adopt(self, config: TrackConfig) -> None:
+        """From the next batch on these settings hold, also for the tracks that are alive; any thread."""
+        self._wanted = config
+
     def active(self, source_id: str) -> int:
         """Confirmed tracks of one source; any thread."""
         tracker = self._trackers.get(source_id)
@@ -252,11 +269,20 @@ class Track:
 
     def _tracker(self, source_id: str) -> SourceTracker:
         if source_id not in self._trackers:
-            self._trackers[source_id] = SourceTracker(source_id, self._run_id, self._config)
+            tracker = SourceTracker(source_id, self._run_id, self._config, self._rotate_s, self._numbers)
+            self._trackers[source_id] = tracker
         return self._trackers[source_id]
+
+    def _take_over(self) -> None:
+        if self._wanted is not self._config:
+            self._config = self._wanted
+            for tracker in self._trackers.values():
+                tracker.adopt(self._config)
 
     def _end_source(self, status: SourceStatus) -> list[TrackEnded]:
         tracker = self._trackers.get(status.source_id)
         if tracker is None or status.state not in _FINAL_STATES:
             return []
+        if status.state == "ended":
+            del self._trackers[status.source_id]
         return tracker.end_all(status.time_s)

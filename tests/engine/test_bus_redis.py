@@ -1,4 +1,5 @@
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -104,6 +105,67 @@ def test_a_redis_that_forgot_says_so_once_and_takes_everything_then(server: Redi
     client.flushall()
     with pytest.raises(BusForgot):
         bus.heartbeat(event(1).run_id, {}, {})
+
+
+def evicted(client: Any) -> None:
+    """As `allkeys-lru` does it: the stream goes, the mark stays."""
+    client.delete("moodline:events")
+
+
+@pytest.mark.parametrize("told", ["publish", "heartbeat", "resume"])
+@pytest.mark.parametrize(
+    "remade",
+    [
+        lambda client: client.xgroup_create("moodline:events", "alarms", id="0", mkstream=True),
+        lambda client: client.xadd("moodline:events", {"made": "by somebody else"}),
+        lambda client: [client.xadd("moodline:events", {"n": n}, id=f"{n}-1") for n in range(1, 9)],
+    ],
+    ids=["by a group", "by an entry", "by many old entries"],
+)
+def test_a_stream_that_others_made_anew_after_its_eviction_is_no_hiding_place(
+    server: RedisServer, client: Any, remade: Callable[[Any], Any], told: str
+) -> None:
+    bus = RedisBus(server.url, "moodline")
+    bus.publish([event(1), event(2), event(3)])
+    evicted(client)
+    remade(client)
+    others = client.xlen("moodline:events")
+    with pytest.raises(BusForgot) as caught:
+        if told == "publish":
+            bus.publish([event(4)])
+        elif told == "heartbeat":
+            bus.heartbeat(event(1).run_id, {}, {})
+        else:
+            bus = RedisBus(server.url, "moodline")
+            bus.resume(event(3))
+    assert (caught.value.sent, caught.value.kept) == (3, 0)
+    bus.publish([event(n) for n in range(1, 5)])
+    assert [int(fields["seq"]) for _, fields in client.xrange("moodline:events")[others:]] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("gone", ["trimmed", "erased"])
+@pytest.mark.parametrize("allowed", ["+@all", "-xinfo"])
+def test_a_stream_whose_entries_were_taken_out_is_still_the_same(
+    server: RedisServer, client: Any, gone: str, allowed: str
+) -> None:
+    client.execute_command("ACL SETUSER", "writer", "on", ">p", "~*", "&*", "+@all", allowed)
+    bus = RedisBus(server.url.replace("unix://", "unix://writer:p@"), "moodline")
+    bus.publish([event(1), event(2), event(3)])
+    if gone == "trimmed":
+        client.xtrim("moodline:events", maxlen=0, approximate=False)
+    else:
+        client.xdel("moodline:events", *[entry for entry, _ in client.xrange("moodline:events")])
+    bus.heartbeat(event(1).run_id, {}, {})
+    bus.publish([event(4)])
+    assert seqs(client) == [4]
+
+
+def test_a_mark_of_an_older_program_is_gone_on_with(server: RedisServer, client: Any) -> None:
+    bus = RedisBus(server.url, "moodline")
+    bus.publish([event(1), event(2)])
+    client.set(mark_name("moodline", event(1).run_id), 2)
+    RedisBus(server.url, "moodline").publish([event(1), event(2), event(3)])
+    assert seqs(client) == [1, 2, 3]
 
 
 def test_the_loss_of_one_run_is_noticed_before_another_is_begun(server: RedisServer, client: Any) -> None:

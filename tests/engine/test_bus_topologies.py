@@ -49,7 +49,9 @@ def test_tls_with_a_certificate_of_one_s_own(tmp_path: Path) -> None:
 
 
 def test_a_user_of_an_acl_needs_no_more_than_the_documentation_says() -> None:
-    rules = "~moodline:* &moodline:* -@all +eval +xadd +xtrim +xrevrange +exists +get +set +del +publish +info +ping"
+    rules = (
+        "~moodline:* &moodline:* -@all +eval +xadd +xtrim +xrevrange +xinfo +exists +get +set +del +publish +info +ping"
+    )
     with RedisServer() as server, redis.Redis.from_url(server.url) as client:
         client.execute_command("ACL SETUSER", "engine", "on", f">{CANARY}", *rules.split())
         bus = RedisBus(server.url.replace("unix://", f"unix://engine:{CANARY}@"), "moodline")
@@ -130,7 +132,7 @@ def test_one_node_s_own_url_of_a_cluster_tells_how_to_write_it() -> None:
         assert all(cause == "moved" for cause, _ in told)
 
 
-@pytest.mark.slow  # sentinels look around every ten seconds
+@pytest.mark.slow  # a failover takes some seconds
 def test_behind_a_sentinel_events_go_on_to_the_new_primary_once_each(begun: History) -> None:
     """Also those that the old primary took and had not passed on when it was demoted: the mark tells."""
     with behind_a_sentinel() as watched:

@@ -4,7 +4,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.ledger import Outcome
+from engine.ledger import FrameCounts, Outcome
 from engine.metrics import render
 from engine.status import RunStatus
 from tests.support.run_status import run_status, source
@@ -90,3 +90,10 @@ def test_odd_names_are_escaped() -> None:
     detail = 'new\nline "quoted" \\'
     found = samples(run_status(events={detail: 1}))
     assert found["moodline_events_total", detail] == 1
+
+
+def test_sources_that_were_removed_are_one_sum_without_names() -> None:
+    gone = FrameCounts(9, 0, {**dict.fromkeys(Outcome, 0), Outcome.INFERRED: 7, Outcome.DROPPED_QUEUE: 2})
+    found = samples(run_status(removed=gone))
+    assert found["moodline_removed_frames_total", "inferred"] == 7
+    assert sum(count for key, count in found.items() if key[0] == "moodline_removed_frames_total") == 9

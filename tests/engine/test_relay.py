@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -244,6 +245,29 @@ def test_missing_numbers_become_one_gap_that_is_counted(history: History) -> Non
     run_until_idle(relay)
     assert bus.seqs() == [1, 2, 5, 6, 7]  # the gap has the number of the last that it stands for
     assert relay.snapshot().lost == 3
+
+
+def test_what_is_lost_is_counted_once_however_often_the_bus_is_filled_again(history: History) -> None:
+    bus = ForgetfulBus(at=8, times=2, kept=1)
+    relay = Relay(history, bus, FakeClock())
+    history.append([event(1), event(2), event(6), event(7)])
+    run_until_idle(relay)
+    assert relay.snapshot().lost == 3
+    history.append([event(8), event(10)])
+    run_until_idle(relay)
+    assert bus.seqs() == [1, 2, 5, 6, 7, 8, 9, 10]
+    assert relay.snapshot().lost == 4
+
+
+def test_what_the_history_forgot_is_lost_once_to_a_bus_that_forgets_it_twice(history: History) -> None:
+    bus = ForgetfulBus(at=4, times=2)
+    relay = Relay(history, bus, FakeClock())
+    history.append([event(1), event(2)])
+    run_until_idle(relay)
+    history.prune(datetime.now(UTC) + timedelta(seconds=1))
+    history.append([event(3), event(4)])
+    run_until_idle(relay)
+    assert (bus.seqs(), relay.snapshot().lost) == ([2, 3, 4], 2)  # with a gap for 1 and 2
 
 
 def test_the_own_run_begins_with_one_and_another_wherever_it_is_found(history: History) -> None:

@@ -73,16 +73,20 @@ class Watched:
 
     def __init__(self, stack: ExitStack) -> None:
         first, second, self._port = free_ports(3)
-        self.servers = [stack.enter_context(listening(first)), stack.enter_context(listening(second))]
+        # Of its own accord a primary waits five seconds for more replicas before it sends its data.
+        at_once = ("--repl-diskless-sync-delay", "0")
+        self.servers = [stack.enter_context(listening(port, *at_once)) for port in (first, second)]
         self.clients: list[Any] = [
             stack.enter_context(redis.Redis.from_url(server.url, decode_responses=True)) for server in self.servers
         ]
         self.clients[1].replicaof("127.0.0.1", first)
+        # A sentinel that finds the replica at its first look need not look again ten seconds later.
+        until(self._follows, 20)
         self._folder = self.servers[0].folder
         config = self._folder / "sentinel.conf"
         config.write_text(
             f"port {self._port}\nbind 127.0.0.1\ndir {self._folder}\n"
-            f"sentinel monitor shop 127.0.0.1 {first} 1\nsentinel down-after-milliseconds shop 800\n"
+            f"sentinel monitor shop 127.0.0.1 {first} 1\nsentinel down-after-milliseconds shop 1500\n"
             "sentinel failover-timeout shop 2000\n"
         )
         command = ["redis-server", str(config), "--sentinel"]
@@ -91,6 +95,8 @@ class Watched:
         stack.callback(self._process.kill)
         self._sentinel: Any = stack.enter_context(redis.Redis(port=self._port, decode_responses=True))
         until(self._ready, 20)
+        for name, milliseconds in (("info-period", 200), ("ping-period", 100), ("publish-period", 200)):
+            self._sentinel.execute_command("SENTINEL DEBUG", name, milliseconds)
 
     @property
     def url(self) -> str:
@@ -109,12 +115,12 @@ class Watched:
 
     def _ready(self) -> bool:
         try:
-            return bool(
-                self._sentinel.execute_command("SENTINEL REPLICAS shop")
-                and self.clients[1].info("replication")["master_link_status"] == "up"
-            )
+            return bool(self._sentinel.execute_command("SENTINEL REPLICAS shop"))
         except redis.exceptions.ConnectionError:
             return False
+
+    def _follows(self) -> bool:
+        return bool(self.clients[1].info("replication").get("master_link_status") == "up")
 
 
 @contextmanager

@@ -60,6 +60,10 @@ def told(asked: TestClient, query: str = "") -> list[tuple[Any, ...]]:
         "events",
         "events?type=status",
         "events/stream",
+        "sources/door/preview.mjpeg",
+        "sources/door/snapshot.jpg?blur=true",
+        "sources/nobody/snapshot.jpg/",
+        "sources/door/snapshot%2Ejpg",
     ],
 )
 def test_no_single_track_or_event_is_answered_for(asked: TestClient, path: str) -> None:
@@ -104,7 +108,7 @@ YAML = 'name: x\nsources: [{{id: a, uri: "demo:"}}]\nprivacy: {privacy}\nbus: {{
         ("{aggregate_only: true}", "redis://localhost", "would leave through bus.url"),
         ("{aggregate_only: true, k: 4}", "memory://", "privacy.k"),
         ("{aggregate_only: true, bucket_s: 1}", "memory://", "privacy.bucket_s"),
-        ("{blur_preview: true}", "memory://", "privacy.blur_preview: unknown key"),
+        ("{minimum: 5}", "memory://", "privacy.minimum: unknown key"),
     ],
 )
 def test_only_what_can_be_kept_is_promised(privacy: str, bus: str, message: str) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.history import History
+from engine.preview import Shots
 from tests.support.documents import event, status
-from tests.support.run_status import FixedView
+from tests.support.run_status import FixedView, run_status, source
+from tests.support.shots import Camera
 
 
 @pytest.fixture
@@ -68,25 +70,37 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_tell_of(history
     pytest.importorskip("schemathesis")
     history.append([event(n, track_id=1 + n % 7) for n in range(1, 60)] + [status(60)])
     config = ApiConfig(port=0)
-    running = ApiServer(create_app(FixedView(), history, config, "0.1.0"), config)
+    shots, view = Shots(), FixedView(run_status(sources=(source("door"),)))
+    running = ApiServer(create_app(view, history, config, "0.1.0", shots=shots), config)
     running.start()
     try:
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("schemathesis"),
-                *("run", f"{running.url}/openapi.json", "--no-color", "--seed", "1", "--generation-database", "none"),
-                *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
-                *("--checks", "response_headers_conformance,response_schema_conformance"),
-                # A stream does not end; the half minute is for the others.
-                *("--exclude-path", "/api/v1/events/stream", "--max-time", "30", "--request-timeout", "10"),
-            ],
-            cwd=tmp_path,
-            env={**os.environ, "SCHEMATHESIS_REPORT": "false"},
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
+        with Camera(shots):
+            done = subprocess.run(
+                [
+                    Path(sys.executable).with_name("schemathesis"),
+                    *(
+                        "run",
+                        f"{running.url}/openapi.json",
+                        "--no-color",
+                        "--seed",
+                        "1",
+                        "--generation-database",
+                        "none",
+                    ),
+                    *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
+                    *("--checks", "response_headers_conformance,response_schema_conformance"),
+                    # Streams do not end; the half minute is for the others.
+                    *("--exclude-path", "/api/v1/events/stream"),
+                    *("--exclude-path", "/api/v1/sources/{source_id}/preview.mjpeg"),
+                    *("--max-time", "30", "--request-timeout", "10"),
+                ],
+                cwd=tmp_path,
+                env={**os.environ, "SCHEMATHESIS_REPORT": "false"},
+                capture_output=True,
+                text=True,
+                timeout=280,
+                check=False,
+            )
     finally:
         running.stop()
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

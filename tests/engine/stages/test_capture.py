@@ -8,6 +8,7 @@ from engine.channel import Channel
 from engine.errors import Cause, SourceError
 from engine.items import Frame
 from engine.ledger import Ledger, Outcome
+from engine.numbering import Numbering
 from engine.sources.config import SourceConfig
 from engine.stages.capture import Capture
 from engine.testing import FakeClock, ScriptedSource, opening
@@ -31,6 +32,7 @@ class Rig:
         wall_time=None,
         emit=None,
         closes_after=None,
+        indices=None,
         **settings,
     ):
         self.clock = FakeClock(start_s=1000.0)
@@ -46,6 +48,7 @@ class Rig:
             epoch_s=990.0,
             open_reader=lambda config: self._opener(config),
             jitter=lambda: 1.0,
+            indices=indices,
         )
         self.plays(*readers)
 
@@ -298,3 +301,49 @@ def test_live_sources_keep_the_newest_frames_and_files_lose_none(uri, kept):
     thread.join(10)
     assert taken == kept
     assert rig.counts.outcomes[Outcome.DROPPED_QUEUE] == 10 - len(kept)
+
+
+@pytest.mark.parametrize("uri", ["rtsp://cam/1", "a.mp4"])
+def test_a_source_that_leaves_says_so_last_and_hands_on_nothing_more(uri):
+    rig = Rig(uri=uri)
+    rig.plays(ScriptedSource([IMAGE, lambda: rig.capture.leave("paused"), IMAGE, IMAGE]))
+    rig.run()
+    assert rig.outbox.states == ["connecting", "online", "ended"]
+    last = rig.outbox.statuses[-1]
+    assert (last.cause, last.detail, rig.capture.snapshot().state) == (None, "paused", "ended")
+    assert len(rig.outbox.frames) == 1
+    assert rig.capture.failure is None
+
+
+def test_one_that_leaves_during_an_outage_says_so_and_one_that_only_stops_does_not():
+    rig = Rig()
+
+    def refuse(_config):
+        rig.capture.leave("removed")
+        raise REFUSED
+
+    rig._opener = refuse
+    assert rig.run().outbox.states == ["connecting", "ended"]
+    rig = _live([IMAGE])
+    rig.plays(ScriptedSource([IMAGE, rig.capture.stop]))
+    assert rig.run().outbox.states == ["connecting", "online"]
+
+
+def test_a_file_that_has_ended_does_not_end_twice():
+    rig = Rig(ScriptedSource(_images(1)), uri="a.mp4").run()
+    rig.capture.leave("removed")
+    assert rig.outbox.states == ["connecting", "online", "ended"]
+
+
+def test_what_was_ended_before_it_began_opens_nothing_and_says_nothing():
+    rig = Rig(ScriptedSource(_images(3)))
+    rig.capture.leave("paused")
+    assert rig.run().outbox.states == []
+
+
+def test_frames_are_numbered_on_when_a_source_comes_back():
+    indices, numbered = Numbering(first=0), []
+    for _ in range(2):
+        rig = Rig(ScriptedSource(_images(2)), uri="a.mp4", indices=indices).run()
+        numbered += [frame.index for frame in rig.outbox.frames]
+    assert numbered == [0, 1, 2, 3]

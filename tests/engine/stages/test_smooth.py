@@ -205,3 +205,19 @@ def test_whatever_comes_a_change_is_never_sooner_than_the_dwell_and_never_to_the
 def test_equal_input_gives_equal_events():
     script = lambda t: "end" if t > 8 else LABELS[int(t * 1.3) % 3]  # noqa: E731
     assert feed(smooth(), 15, script) == feed(smooth(), 15, script)
+
+
+def test_settings_taken_over_hold_for_the_tracks_that_are_alive():
+    stage = smooth(min_dwell_s=10)
+    assert changes(documents(stage, [reading(index / 10, "happiness") for index in range(20)])) == []
+    stage.adopt(SmoothConfig(min_dwell_s=0.5))
+    assert changes(documents(stage, [reading(2.0, "happiness")])) == [(None, "happiness")]
+
+
+def test_live_sources_that_never_come_back_leave_nothing_behind():
+    stage = smooth()
+    for number in range(100):
+        name = f"camera-{number}"
+        last = TrackEnded(TrackKey(name, 1), "0" * 26, 9, 1.0, 0.5, NOON, (10, 20, 50, 70), (640, 360), 0.5)
+        stage.process([reading(0.5, "happiness", source_id=name), last])
+    assert (stage._tracks, stage._swept_s) == ({}, {})

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from engine.errors import Cause
 from engine.items import Detection, Frame, SourceStatus, TrackEnded
+from engine.numbering import Numbering
 from engine.stages.detect import DetectedFrame
-from engine.stages.track import Nearest, SourceTracker, Track, TrackConfig, TrackedFrame, face_distance
+from engine.stages.likeness import Nearest, face_distance
+from engine.stages.track import SourceTracker, Track, TrackConfig, TrackedFrame
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -169,3 +171,34 @@ def test_the_distance_is_finite_and_zero_only_for_the_same_box(some, others):
     assert matrix.shape == (len(some), len(others))
     assert np.isfinite(matrix).all() and (matrix >= 0).all()
     assert np.diag(face_distance(to_boxes(some), to_boxes(some))) == pytest.approx(0)
+
+
+def status(state, source_id="door", time_s=1.0):
+    return SourceStatus(source_id, state, None, "", time_s, NOON)
+
+
+def test_a_source_that_has_ended_leaves_nothing_behind_and_gets_no_id_twice_when_it_comes_back():
+    stage = Track(TrackConfig(confirm_s=0), "run")
+    first = stage.process([DetectedFrame(frame(0, 0.5), (face(100),)), status("ended")])
+    assert [type(item).__name__ for item in first] == ["TrackedFrame", "TrackEnded", "SourceStatus"]
+    assert stage._trackers == {}
+    assert stage.active("door") == 0
+    (again,) = stage.process([DetectedFrame(frame(0, 0.1), (face(100),))])
+    assert again.faces[0].key.track_id == 2
+    assert again.faces[0].track_uid != first[0].faces[0].track_uid
+
+
+def test_workers_that_share_their_numbers_give_no_id_of_a_source_twice():
+    numbers = Numbering(first=1)
+    stages = [Track(TrackConfig(confirm_s=0), "run", numbers=numbers) for _ in range(2)]
+    seen = [stage.process([DetectedFrame(frame(0, 0.5), (face(100), face(400)))])[0] for stage in stages]
+    assert [item.key.track_id for tracked in seen for item in tracked.faces] == [1, 2, 3, 4]
+
+
+def test_settings_taken_over_hold_for_the_tracks_that_are_alive():
+    stage = Track(TrackConfig(confirm_s=0, max_missing_s=1.0, max_distance=1.0), "run")
+    stage.process([DetectedFrame(frame(0, 0.0), (face(100),))])
+    stage.adopt(TrackConfig(confirm_s=0, max_missing_s=5.0, max_distance=4.0))
+    assert not any(isinstance(item, TrackEnded) for item in stage.process([DetectedFrame(frame(1, 2.0), ())]))
+    (far,) = stage.process([DetectedFrame(frame(2, 2.1), (face(250),))])
+    assert [item.key.track_id for item in far.faces] == [1]

@@ -1,0 +1,84 @@
+"""A shot as a JPEG, and what is known of it in a few lines of text."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from engine.clock import rfc3339
+from engine.events import Emotion, pixel_box
+from engine.items import Image, TrackedFace
+from engine.preview.blur import covers, hide
+from engine.preview.shots import Shot
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture is to look. `width` in pixels, None for the frame's own; never more than that."""
+
+    width: int | None = None
+    quality: int = 80
+    blur: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendered:
+    """A JPEG, and headers that tell of the frame: index, times, size; `faces` is one more of them."""
+
+    jpeg: bytes
+    headers: tuple[tuple[str, str], ...]
+    faces: str
+
+
+def render(shot: Shot, look: Look) -> Rendered:
+    """Takes some milliseconds; any thread. The shot itself stays as it is.
+
+    Raises:
+        ValueError: the picture is to be blurred, but the detector has not looked at it.
+    """
+    if look.blur and not shot.tracked.looked:
+        raise ValueError("only a frame that the detector has looked at can be blurred")
+    frame = shot.tracked.frame
+    width, height = frame.size
+    scale = min(1.0, (look.width or width) / width)
+    image = _scaled(frame.image, scale)
+    if look.blur:
+        image = image.copy() if image is frame.image else image
+        hide(image, covers(shot.tracked), scale)
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, look.quality])
+    headers = (
+        ("X-Frame-Index", str(frame.index)),
+        ("X-Time", f"{frame.time_s:.3f}"),
+        ("X-Captured-At", rfc3339(frame.captured_at)),
+        ("X-Frame-Size", f"{width}x{height}"),
+    )
+    return Rendered(data.tobytes(), headers, faces_text(shot))
+
+
+def faces_text(shot: Shot) -> str:
+    """The confirmed tracks on the frame as a JSON list in ASCII, on one line; boxes in pixels of the frame."""
+    tracked = shot.tracked
+    faces = [_face(face, shot.emotion_of(face.key), tracked.frame.size) for face in tracked.faces if face.confirmed]
+    return json.dumps(faces, separators=(",", ":"), ensure_ascii=True)
+
+
+def _face(face: TrackedFace, emotion: Emotion | None, size: tuple[int, int]) -> dict[str, Any]:
+    shown = emotion.after() if emotion else {}
+    return {
+        "track_id": face.key.track_id,
+        "track_uid": face.track_uid,
+        "bbox": pixel_box(face.detection.box, size),
+        "label": shown.get("label"),
+        "confidence": shown.get("confidence"),
+        "scores": shown.get("scores", {}),
+    }
+
+
+def _scaled(image: Image, scale: float) -> Image:
+    if scale >= 1:
+        return image
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smaller: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return smaller
