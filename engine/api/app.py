@@ -1,13 +1,14 @@
 """The application: what answers HTTP requests."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from engine.api.auth import TokenGate
 from engine.api.bell import Bell
-from engine.api.camera import Feedback, camera_routes
+from engine.api.camera import camera_routes
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
@@ -38,13 +39,12 @@ def create_app(
     privacy: PrivacyConfig | None = None,
     shots: Shots | None = None,
     cameras: BrowserCameras | None = None,
-    seen: Feedback | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
     `shots` are where pictures come from; without them there are none.
-    `cameras` are those of browsers, None where they may not be sent here; `seen` tells them of their faces.
+    `cameras` are those of browsers, None where they may not be sent here.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -60,9 +60,10 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     answer_with_problems(app)
+    config = replace(config, browser_cameras=cameras is not None)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
-    app.include_router(camera_routes(cameras, None if privacy.aggregate_only else seen))
     app.include_router(preview_routes(view, shots or Shots(), privacy))
+    app.include_router(camera_routes(cameras, None if privacy.aggregate_only else shots))
     _add_probes(app, view)
     _add_pages(app, view)
     add_docs(app)

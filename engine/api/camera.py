@@ -5,16 +5,16 @@ import json
 import math
 import struct
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, WebSocket, WebSocketDisconnect, WebSocketException
 
 from engine.api.sockets import MAX_MESSAGE_BYTES
 from engine.errors import Refusal, SourceRefused
 from engine.fields import Name
-from engine.items import Image
+from engine.preview import Shot, Shots, Watch, faces_of
 from engine.sources.browsers import BrowserCameras
 from engine.sources.pushed import MAX_PIXELS, PushedPictures, check_jpeg
 
@@ -28,19 +28,6 @@ WINDOW = 2
 # Why the engine closes; 4000 to 4999 are ours. Pages and programs tell them apart, people read the text beside.
 BAD_MESSAGE, OFF, IDLE, IN_USE, GONE, NOT_TAKEN, TOO_MANY, TOO_FAST = 4400, 4403, 4408, 4409, 4410, 4415, 4429, 4430
 _REFUSED = {Refusal.EXISTS: IN_USE, Refusal.FULL: TOO_MANY}
-
-
-class Seen(Protocol):
-    """A frame that has passed the tracker, as far as it is told to the page."""
-
-    image: Image
-    text: str
-    """Its faces, a JSON list."""
-
-
-Newest = Callable[[], Seen | None]
-Feedback = Callable[[str, Callable[[], None]], AbstractContextManager[Newest]]
-"""From a source's id and what to call after each of its frames; gives what tells of the newest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +68,7 @@ class _Conversation:
 
     socket: WebSocket
     cameras: BrowserCameras
-    feedback: Feedback | None
+    shots: Shots | None
     limits: Limits
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _received: int = 0
@@ -95,10 +82,10 @@ class _Conversation:
             pictures = self.cameras.begin(source_id, self._notifier())
         except SourceRefused as error:
             raise _Closing(_REFUSED.get(error.why, OFF), str(error)) from error
-        watching = self.feedback(source_id, self._notifier()) if self.feedback else nullcontext(lambda: None)
+        watching = self.shots.watch(source_id, self._notifier()) if self.shots else nullcontext()
         try:
-            with watching as newest:
-                await self._talk(pictures, newest)
+            with watching as watch:
+                await self._talk(pictures, watch)
         finally:
             self.cameras.end(pictures)
 
@@ -111,9 +98,9 @@ class _Conversation:
 
         return notify
 
-    async def _talk(self, pictures: PushedPictures, newest: Newest) -> None:
-        await self._send(type="ready", source_id=pictures.config.id, **_BOUNDS, faces=self.feedback is not None)
-        tasks = {asyncio.create_task(self._listen(pictures)), asyncio.create_task(self._answer(pictures, newest))}
+    async def _talk(self, pictures: PushedPictures, watch: Watch | None) -> None:
+        await self._send(type="ready", source_id=pictures.config.id, **_BOUNDS, faces=self.shots is not None)
+        tasks = {asyncio.create_task(self._listen(pictures)), asyncio.create_task(self._answer(pictures, watch))}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -147,7 +134,7 @@ class _Conversation:
             raise WebSocketDisconnect(message["code"])
         return message.get("bytes") or b""
 
-    async def _answer(self, pictures: PushedPictures, newest: Newest) -> None:
+    async def _answer(self, pictures: PushedPictures, watch: Watch | None) -> None:
         """Tell of what was taken and seen; what comes while something is being sent is told together."""
         while True:
             await self._news.wait()
@@ -157,15 +144,15 @@ class _Conversation:
             if pictures.taken > self._told:
                 self._told = pictures.taken
                 await self._send(type="taken", sequence=self._told)
-            await self._tell_faces(pictures, newest())
+            await self._tell_faces(pictures, watch.newest() if watch else None)
 
-    async def _tell_faces(self, pictures: PushedPictures, seen: Seen | None) -> None:
-        sequence = pictures.sequence_of(seen.image) if seen else None
-        if seen is None or sequence is None or sequence <= self._seen:
+    async def _tell_faces(self, pictures: PushedPictures, shot: Shot | None) -> None:
+        sequence = pictures.sequence_of(shot.tracked.frame.image) if shot else None
+        if shot is None or sequence is None or sequence <= self._seen:
             return
         self._seen = sequence
-        height, width = seen.image.shape[:2]
-        await self._send(type="faces", sequence=sequence, width=width, height=height, faces=json.loads(seen.text))
+        width, height = shot.tracked.frame.size
+        await self._send(type="faces", sequence=sequence, width=width, height=height, faces=faces_of(shot))
 
     async def _send(self, **message: Any) -> None:
         try:
@@ -194,9 +181,9 @@ def _picture(message: bytes) -> tuple[int, bytes]:
 
 
 def camera_routes(
-    cameras: BrowserCameras | None, feedback: Feedback | None = None, limits: Limits | None = None
+    cameras: BrowserCameras | None, shots: Shots | None = None, limits: Limits | None = None
 ) -> APIRouter:
-    """The WebSocket `sources/{source_id}/camera`: without `cameras` for nobody, without `feedback` told of no faces."""
+    """The WebSocket `sources/{source_id}/camera`: without `cameras` for nobody, without `shots` told of no faces."""
     router = APIRouter(prefix="/api/v1")
     limits = limits or Limits()
 
@@ -207,7 +194,7 @@ def camera_routes(
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
         with suppress(WebSocketDisconnect):
             try:
-                await _Conversation(socket, cameras, feedback, limits).run(source_id)
+                await _Conversation(socket, cameras, shots, limits).run(source_id)
             except _Closing as closing:
                 await socket.close(closing.code, closing.why)
 

@@ -40,6 +40,8 @@ class ApiConfig:
     token: str | None = field(default=None, repr=False)
     tokens: tuple[TokenConfig, ...] = ()
     allowed_hosts: tuple[Text, ...] = ()
+    browser_cameras: bool | None = None
+    """Whether browsers may send their cameras; None: where only this machine can reach the API."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -50,6 +52,11 @@ class ApiConfig:
         if self.enabled and not self.all_tokens() and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines; set token, or host: 127.0.0.1")
         return self
+
+    @property
+    def takes_browser_cameras(self) -> bool:
+        """What `browser_cameras` comes to."""
+        return is_loopback(self.host) if self.browser_cameras is None else self.browser_cameras
 
     def all_tokens(self) -> tuple[TokenConfig, ...]:
         """Every token, `token` among them; empty when none is asked for."""

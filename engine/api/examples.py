@@ -108,6 +108,7 @@ ANSWERS: dict[str, Any] = {
         "scopes": ["read", "operate"],
         "aggregate_only": False,
         "bucket_s": None,
+        "browser_cameras": True,
     },
     "cards": {"items": [{**_SHOWN, "card": _CARD}]},
     "sources": {"items": [_SOURCE]},

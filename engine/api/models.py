@@ -82,6 +82,7 @@ class Session(_View):
     scopes: list[str] = Field(description="What the caller may do: `read`, `operate`.")
     aggregate_only: bool
     bucket_s: int | None = Field(description="The one width of buckets that is told; null where any is.")
+    browser_cameras: bool = Field(description="Whether browsers may send their cameras to the engine.")
 
 
 class ChannelState(_View):

@@ -25,6 +25,7 @@ def add_session(router: APIRouter, view: EngineView, config: ApiConfig, privacy:
             "scopes": [scope for scope in ALL_SCOPES if scope in getattr(request.state, "scopes", ALL_SCOPES)],
             "aggregate_only": privacy.aggregate_only,
             "bucket_s": privacy.bucket_s if privacy.aggregate_only else None,
+            "browser_cameras": config.takes_browser_cameras,
         }
 
     @router.get("/models", response_model=models.Cards, summary="The models in use and their cards")

@@ -4,12 +4,12 @@ import base64
 import json
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -20,11 +20,12 @@ from engine.api.camera import HEADER, Limits, camera_routes
 from engine.api.config import TokenConfig
 from engine.api.privacy import PrivacyConfig
 from engine.history import History
-from engine.items import Image
+from engine.preview import Shots
 from engine.sources.browsers import BrowserCameras
 from engine.testing import FakeFleet
 from tests.support.redis_server import until
 from tests.support.run_status import FixedView
+from tests.support.shots import tracked_face, tracked_frame
 
 QUICK = Limits(idle_s=0.3, answer_s=2.0)
 TOKENS = (TokenConfig(token="look", scopes=("read",)), TokenConfig(token="do-it", scopes=("read", "operate")))
@@ -38,36 +39,25 @@ def message(sequence: int, data: bytes | None = None, taken_ms: float = 1.5e12, 
     return HEADER.pack(magic, sequence, taken_ms) + (jpeg() if data is None else data)
 
 
-@dataclass
-class Seen:
-    image: Image
-    text: str
-
-
 class Engine:
     """A server, and the fleet that would read what comes; `read` does so by hand."""
 
-    def __init__(self, history: History, limits: Limits | None = None, **config: Any) -> None:
+    def __init__(
+        self, history: History, limits: Limits | None = None, privacy: PrivacyConfig | None = None, **config: Any
+    ) -> None:
         self.fleet = FakeFleet()
+        self.shots = Shots()
         self.cameras = BrowserCameras(self.fleet, lambda: ("door", *self.fleet.running))
-        self.newest: Seen | None = None
-        self.notify: Callable[[], None] = lambda: None
         settings = ApiConfig(port=0, **config)
-        privacy = PrivacyConfig()
         app = create_app(
-            FixedView(), history, settings, "0.1.0", privacy=privacy, cameras=self.cameras, seen=self.watch
+            *(FixedView(), history, settings, "0.1.0", None, None, privacy, self.shots), cameras=self.cameras
         )
         if limits:
             # The first route of a path is the one that answers.
-            app.router.routes[:0] = camera_routes(self.cameras, self.watch, limits).routes
+            app.router.routes[:0] = camera_routes(self.cameras, self.shots, limits).routes
         self.server = ApiServer(app, settings)
         self.server.start()
         self.url = self.server.url.replace("http:", "ws:") + "/api/v1/sources/"
-
-    @contextmanager
-    def watch(self, _source_id: str, notify: Callable[[], None]) -> Iterator[Callable[[], Seen | None]]:
-        self.notify = notify
-        yield lambda: self.newest
 
     def read(self, source_id: str) -> Any:
         until(lambda: source_id in self.fleet.running)
@@ -142,10 +132,12 @@ def test_a_picture_is_read_taken_and_answered_with_its_faces(engine: Engine) -> 
         picture = engine.read("browser-1")
         assert picture.image.shape == (48, 64, 3)
         assert heard(page) == {"type": "taken", "sequence": 7}
-        engine.newest = Seen(picture.image, '[{"track_id":1}]')
-        engine.notify()
-        told = {"sequence": 7, "width": 64, "height": 48, "faces": [{"track_id": 1}]}
-        assert heard(page) == {"type": "faces", **told}
+        face = tracked_face((10.0, 8.0, 30.0, 40.0))
+        engine.shots.on_faces(tracked_frame(0, (face,), image=picture.image, source_id="browser-1"))
+        told = heard(page)
+        assert (told["type"], told["sequence"], told["width"], told["height"]) == ("faces", 7, 64, 48)
+        assert told["faces"][0]["bbox"] == {"x": 10, "y": 8, "width": 20, "height": 32}
+    until(lambda: not engine.shots.watched)
 
 
 def test_the_source_is_there_while_the_page_is(engine: Engine) -> None:
@@ -165,8 +157,7 @@ def test_only_the_newest_picture_waits_and_frames_of_others_are_not_told(engine:
         until(lambda: fed._waiting is not None and fed._waiting.sequence == 3)
         assert engine.read("browser-1").missed == 2
         assert heard(page) == {"type": "taken", "sequence": 3}
-        engine.newest = Seen(np.zeros((48, 64, 3), np.uint8), "[]")
-        engine.notify()
+        engine.shots.on_faces(tracked_frame(source_id="browser-1"))
         page.send(message(4))
         engine.read("browser-1")
         assert heard(page) == {"type": "taken", "sequence": 4}
@@ -328,6 +319,38 @@ def test_wrong_tokens_of_sockets_count_as_guesses(guarded: Engine) -> None:
     for _ in range(10):
         assert status_of(guarded, subprotocols=bearer("guess")) == 401
     assert status_of(guarded, subprotocols=bearer("do-it")) == 429
+
+
+def test_where_only_aggregates_are_told_no_faces_are(history: History) -> None:
+    engine = Engine(history, privacy=PrivacyConfig(aggregate_only=True))
+    try:
+        with engine.connect() as page:
+            assert heard(page)["faces"] is False
+            page.send(message(1))
+            picture = engine.read("browser-1")
+            assert heard(page) == {"type": "taken", "sequence": 1}
+            assert not engine.shots.watched
+            assert picture.missed == 0
+    finally:
+        engine.server.stop()
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ({}, True),
+        ({"host": "0.0.0.0", "token": "secret"}, False),
+        ({"host": "0.0.0.0", "token": "secret", "browser_cameras": True}, True),
+        ({"browser_cameras": False}, False),
+    ],
+)
+def test_browsers_send_their_cameras_where_only_this_machine_can_or_it_is_said(asked: Any, taken: bool) -> None:
+    assert ApiConfig(**asked).takes_browser_cameras is taken
+
+
+def test_the_page_is_told_whether_it_may_send_its_camera(engine: Engine, client: Any) -> None:
+    assert httpx.get(f"{engine.server.url}/api/v1/session", timeout=10).json()["browser_cameras"] is True
+    assert client.get("/api/v1/session").json()["browser_cameras"] is False
 
 
 def test_without_leave_there_is_no_camera_of_a_browser(history: History) -> None:
