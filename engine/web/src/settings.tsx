@@ -18,7 +18,7 @@ export function Settings({ session, leave }: { session: Session | null; leave: (
         onChange={(next) => setLanguage(next as Language)} />
       {session && (
         <p class="role">
-          {t(!session.tokens ? "role.open" : session.scopes.includes("operate") ? "role.operate" : "role.read")}
+          <span>{t(!session.tokens ? "role.open" : session.scopes.includes("operate") ? "role.operate" : "role.read")}</span>
           {session.tokens && (
             <button type="button" class="link" onClick={leave}>
               {t("nav.signOut")}

@@ -55,12 +55,13 @@ export function ModelCard({ model }: { model: ModelWithCard }) {
 }
 
 function Known({ card }: { card: CardData }) {
+  const lines = highlights(leaves(card.metrics));
   return (
     <>
       {card.labels.length > 0 && <p><span class="dim">{t("engine.labels")}:</span> {card.labels.map(nameOf).join(", ")}</p>}
-      <dl class="facts-row high">
-        {highlights(leaves(card.metrics)).map(([name, value, where]) => (
-          <div key={name}><dt>{name}</dt><dd>{value}</dd><small class="dim">{where}</small></div>
+      <dl class="facts-row high" hidden={lines.length === 0}>
+        {lines.map(([name, value, where]) => (
+          <div key={name}><dt>{name}</dt><dd>{value}<small class="dim">{where}</small></dd></div>
         ))}
       </dl>
       <Tree name={t("engine.measured")} tree={card.metrics} open />

@@ -106,7 +106,7 @@ export function Tile({ source, hub, news, held, blur }: TileProps) {
       <footer>
         <i class={`dot ${source.state}`} />
         <strong><bdi>{id}</bdi></strong>
-        <span class="state">{stateText(source)}</span>
+        <span class={source.state === "online" ? "sr" : "state"}>{stateText(source)}</span>
         <Facts source={source} faces={faces} latency={news.latency(id)} />
         <button type="button" class="bare" aria-label={t(paused ? "live.resume" : "live.pause", { name: id })} aria-pressed={paused}
           onClick={() => setPaused(!paused)}>

@@ -124,7 +124,7 @@ function TrackTable({ tracks }: { tracks: readonly Track[] }) {
             <td><Label label={track.label} {...(track.label ? { confidence: track.confidence } : {})} /></td>
             <td><time dateTime={track.first_seen}>{moment(track.first_seen)}</time></td>
             <td class="num">{duration(track.duration_s)}</td>
-            <td class="num">{number(track.events)}</td>
+            <td class="num events">{number(track.events)}</td>
             <td><i class={`dot ${track.state === "active" ? "online" : "ended"}`} /> {t(track.state === "active" ? "tracks.active" : "tracks.ended")}</td>
           </tr>
         ))}
