@@ -13,11 +13,13 @@ from engine.api.preview import preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
+from engine.api.sources import Sources, source_routes
 from engine.api.stream import Streams
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
 from engine.preview import Shots
+from engine.sources.managed import ManagedSources
 from engine.status import EngineView
 
 _LINKS = (
@@ -49,17 +51,20 @@ def create_app(
     bell: Bell | None = None,
     privacy: PrivacyConfig | None = None,
     shots: Shots | None = None,
+    sources: ManagedSources | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
-    `shots` are where pictures come from; without them there are none.
+    `shots` are where pictures come from; without them there are none. `sources` can be changed; without them they
+    are what the configuration says.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
         title="moodline",
         version=version,
         summary="Streaming facial-emotion analytics: the run, its history and its events.",
+        openapi_url="/openapi.json" if config.shows_docs else None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -70,10 +75,12 @@ def create_app(
     )
     answer_with_problems(app)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, privacy))
+    app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))
     app.include_router(preview_routes(view, shots or Shots(), privacy))
     _add_probes(app, view)
-    _add_pages(app, view)
-    add_docs(app)
+    _add_pages(app, view, config.shows_docs)
+    if config.shows_docs:
+        add_docs(app)
     describe(app)
     if privacy.aggregate_only:
         app.add_middleware(AggregateGate)
@@ -105,7 +112,7 @@ def _add_probes(app: FastAPI, view: EngineView) -> None:
         return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
-def _add_pages(app: FastAPI, view: EngineView) -> None:
+def _add_pages(app: FastAPI, view: EngineView, with_docs: bool) -> None:
     @app.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=responses(401, 403))
     def metrics() -> Response:
         page, content_type = render(view.status())
@@ -113,5 +120,7 @@ def _add_pages(app: FastAPI, view: EngineView) -> None:
 
     @app.get("/", include_in_schema=False)
     def index() -> HTMLResponse:
-        links = "\n".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in _LINKS)
+        links = "\n".join(
+            f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in _LINKS[: None if with_docs else -1]
+        )
         return HTMLResponse(_INDEX.format(links=links))

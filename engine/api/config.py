@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import model_validator
 
 from engine.fields import Field, Port, Text, settings
+from engine.sources.rules import ApiSourcesConfig
 
 Scope = Literal["read", "operate"]
 ALL_SCOPES: tuple[Scope, ...] = ("read", "operate")
@@ -40,6 +41,9 @@ class ApiConfig:
     token: str | None = field(default=None, repr=False)
     tokens: tuple[TokenConfig, ...] = ()
     allowed_hosts: tuple[Text, ...] = ()
+    docs: bool | None = None
+    """Whether there are `/docs` and `/openapi.json`; by default only where no other machine can ask."""
+    sources: ApiSourcesConfig = field(default_factory=ApiSourcesConfig)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -50,6 +54,10 @@ class ApiConfig:
         if self.enabled and not self.all_tokens() and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines; set token, or host: 127.0.0.1")
         return self
+
+    @property
+    def shows_docs(self) -> bool:
+        return is_loopback(self.host) if self.docs is None else self.docs
 
     def all_tokens(self) -> tuple[TokenConfig, ...]:
         """Every token, `token` among them; empty when none is asked for."""
