@@ -13,17 +13,21 @@ from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
-from engine.api.preview import preview_routes
+from engine.api.preview import Preview, preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
+from engine.api.sources import Sources, source_routes
 from engine.api.stream import Streams
+from engine.api.viewing import Viewing
+from engine.api.wall import wall_routes
 from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
 from engine.preview import Shots
 from engine.sources.browsers import BrowserCameras
+from engine.sources.managed import ManagedSources
 from engine.status import EngineView
 
 _NOT_READY = {"description": "Not yet", "content": {"application/json": {"example": {"status": "not ready"}}}}
@@ -39,18 +43,20 @@ def create_app(
     privacy: PrivacyConfig | None = None,
     shots: Shots | None = None,
     cameras: BrowserCameras | None = None,
+    sources: ManagedSources | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
-    `shots` are where pictures come from; without them there are none.
-    `cameras` are those of browsers, None where they may not be sent here.
+    `shots` are where pictures come from; without them there are none. `sources` can be changed; without them they
+    are what the configuration says. `cameras` are those of browsers, None where they may not be sent here.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
         title="moodline",
         version=version,
         summary="Streaming facial-emotion analytics: the run, its history and its events.",
+        openapi_url="/openapi.json" if config.shows_docs else None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -62,11 +68,15 @@ def create_app(
     answer_with_problems(app)
     config = replace(config, browser_cameras=cameras is not None)
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
-    app.include_router(preview_routes(view, shots or Shots(), privacy))
+    preview = Preview(view, Viewing(shots or Shots()), privacy)
+    app.include_router(wall_routes(preview))
+    app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))
+    app.include_router(preview_routes(preview))
     app.include_router(camera_routes(cameras, None if privacy.aggregate_only else shots))
     _add_probes(app, view)
     _add_pages(app, view)
-    add_docs(app)
+    if config.shows_docs:
+        add_docs(app)
     files = load_files()
     add_web(app, files)
     describe(app)

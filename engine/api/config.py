@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import model_validator
 
 from engine.fields import Field, Port, Text, settings
+from engine.sources.rules import ApiSourcesConfig
 
 Scope = Literal["read", "operate"]
 ALL_SCOPES: tuple[Scope, ...] = ("read", "operate")
@@ -42,6 +43,9 @@ class ApiConfig:
     allowed_hosts: tuple[Text, ...] = ()
     browser_cameras: bool | None = None
     """Whether browsers may send their cameras; None: where only this machine can reach the API."""
+    docs: bool | None = None
+    """Whether there are `/docs` and `/openapi.json`; by default only where no other machine can ask."""
+    sources: ApiSourcesConfig = field(default_factory=ApiSourcesConfig)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -57,6 +61,10 @@ class ApiConfig:
     def takes_browser_cameras(self) -> bool:
         """What `browser_cameras` comes to."""
         return is_loopback(self.host) if self.browser_cameras is None else self.browser_cameras
+
+    @property
+    def shows_docs(self) -> bool:
+        return is_loopback(self.host) if self.docs is None else self.docs
 
     def all_tokens(self) -> tuple[TokenConfig, ...]:
         """Every token, `token` among them; empty when none is asked for."""

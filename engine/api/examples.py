@@ -79,6 +79,24 @@ _CARD: dict[str, Any] = {
     "metrics": {"split": "test", "accuracy": 0.86},
     "data": {"training_images": 26755},
 }
+NEW_SOURCE = {"id": "yard", "uri": "rtsp://user:password@10.0.0.8/live", "fps": 10}
+SOURCE_CHANGE = {"paused": True}
+_DETAIL: dict[str, Any] = {
+    **_SOURCE,
+    "source_id": "yard",
+    "uri": "rtsp://***@10.0.0.8/live",
+    "origin": "api",
+    "paused": False,
+    "settings": {
+        "fps": 10.0,
+        "transport": "tcp",
+        "open_timeout_s": 5.0,
+        "read_timeout_s": 5.0,
+        "stall_after_s": 3.0,
+        "loop": False,
+        "max_pixels": 9437184,
+    },
+}
 _SINK = {"url": "sqlite:///moodline.db", "state": "ok", "detail": "", "pending": 0, "cause": None, "lost": 0}
 _BUCKETS = [
     {"start": "2026-11-22T10:20:00.000Z", "source_id": "door", "label": label, "seconds": seconds, "share": share}
@@ -100,6 +118,7 @@ ANSWERS: dict[str, Any] = {
         "chips": {"classified": 90, "gated": 2, "dropped_queue": 0},
         "history": _SINK,
         "bus": {**_SINK, "url": "redis://***@queue:6379/0"},
+        "removed": {"captured": 0, "in_flight": 0, "outcomes": dict.fromkeys(_OUTCOMES, 0)},
     },
     "session": {
         "name": "lobby",
@@ -109,9 +128,14 @@ ANSWERS: dict[str, Any] = {
         "aggregate_only": False,
         "bucket_s": None,
         "browser_cameras": True,
+        "sources": True,
+        "docs": False,
     },
     "cards": {"items": [{**_SHOWN, "card": _CARD}]},
-    "sources": {"items": [_SOURCE]},
+    "sources": {"items": [{**_SOURCE, "origin": "file", "paused": False}]},
+    "source": _DETAIL,
+    "add_source": _DETAIL,
+    "change_source": {**_DETAIL, "state": "paused", "paused": True},
     "tracks": {"items": [_TRACK], "next_cursor": None},
     "track": _TRACK,
     "track_history": {"items": [EVENT], "next_cursor": None},
@@ -139,6 +163,10 @@ DETAILS = {
     401: "send a token of the API as: Authorization: Bearer TOKEN",
     403: "this token is not for that; it takes one with the scope operate",
     404: f"track {UID} is not known",
+    409: "source 'yard' is there already; change it, or choose another id",
+    411: "send the body with a Content-Length",
+    413: "the body is larger than 1048576 bytes",
+    415: "send the body as Content-Type: application/json",
     422: "limit: Input should be less than or equal to 1000",
     429: "too many wrong tokens from this address",
     503: "history sqlite:///moodline.db: database is locked",

@@ -1,7 +1,7 @@
 """What the API answers: the snapshots and records of the engine, as JSON."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -41,8 +41,29 @@ class Source(_View):
     tracks: int
 
 
+class ListedSource(Source):
+    origin: Literal["file", "api"] = Field(description="Where it is from: the configuration file, or this API.")
+    paused: bool
+
+
 class Sources(_View):
-    items: list[Source]
+    items: list[ListedSource]
+
+
+class SourceSettings(_View):
+    """The keys of the configuration file, without the address."""
+
+    fps: float | None
+    transport: str
+    open_timeout_s: float
+    read_timeout_s: float
+    stall_after_s: float
+    loop: bool
+    max_pixels: int
+
+
+class SourceDetail(ListedSource):
+    settings: SourceSettings | None = Field(description="Null where sources cannot be changed.")
 
 
 class Model(_View):
@@ -83,6 +104,8 @@ class Session(_View):
     aggregate_only: bool
     bucket_s: int | None = Field(description="The one width of buckets that is told; null where any is.")
     browser_cameras: bool = Field(description="Whether browsers may send their cameras to the engine.")
+    sources: bool = Field(description="Whether sources can be changed over HTTP.")
+    docs: bool = Field(description="Whether there is a page of documentation.")
 
 
 class ChannelState(_View):
@@ -117,6 +140,10 @@ class Status(_View):
     chips: dict[str, int] = Field(description="Face chips by what became of them.")
     history: Sink
     bus: Sink
+    removed: Frames = Field(
+        default=Frames(captured=0, in_flight=0, outcomes={}),
+        description="Of all sources that have been removed meanwhile, together.",
+    )
 
 
 class Track(_View):

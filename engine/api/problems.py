@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from engine.api.query import BadRange
-from engine.errors import HistoryError
+from engine.errors import ConfigError, HistoryError, Refusal, SourceRefused
 from engine.history import BadCursor
 from engine.redact import redact
 
@@ -60,6 +60,8 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BadCursor, _bad_cursor)
     app.add_exception_handler(BadRange, _bad_range)
+    app.add_exception_handler(ConfigError, _bad_settings)
+    app.add_exception_handler(SourceRefused, _source_refused)
     app.add_exception_handler(HistoryError, _no_history)
     app.add_exception_handler(Exception, _failed)
 
@@ -91,6 +93,19 @@ async def _bad_cursor(_request: Request, error: Exception) -> Response:
 
 async def _bad_range(_request: Request, error: Exception) -> Response:
     return problem(422, str(error), [{"field": str(error).split(maxsplit=1)[0].rstrip(":"), "message": str(error)}])
+
+
+async def _bad_settings(_request: Request, error: Exception) -> Response:
+    """The very lines that the configuration file would get, each with its path."""
+    assert isinstance(error, ConfigError)
+    lines = [redact(line.encode("utf-8", "replace").decode()) for line in error.problems]
+    errors = [{"field": line.partition(": ")[0][:100], "message": line.partition(": ")[2][:300]} for line in lines]
+    return problem(422, "; ".join(line[:300] for line in lines[:10]), errors[:100])
+
+
+async def _source_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SourceRefused)
+    return problem(404 if error.why is Refusal.UNKNOWN else 409, str(error))
 
 
 async def _no_history(_request: Request, error: Exception) -> Response:

@@ -23,12 +23,26 @@ def _moment(value: Any) -> Any:
         raise ValueError("the time is out of range") from error
 
 
+def _written(pattern: str, message: str) -> BeforeValidator:
+    """Refuses what Python would read as a number and people would not write as one: `1_0`, ` 10`, `+10`, `١٠`."""
+    shape = re.compile(pattern, re.ASCII)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not shape.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return BeforeValidator(check)
+
+
+WHOLE = _written(r"-?\d+", "write a whole number in digits, such as 10")
+DECIMAL = _written(r"-?(\d+\.?\d*|\.\d+)([eE]-?\d+)?|nan|-?inf", "write a number such as 1.5")
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
-Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Limit = Annotated[int, Field(ge=1, le=1000)]
+Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), DECIMAL]
+Limit = Annotated[int, Field(ge=1, le=1000), WHOLE]
 EventType = Literal["new", "emotion_changed", "update", "end", "status"]
-BucketSeconds = Annotated[int, Field(ge=1, le=604_800)]
+BucketSeconds = Annotated[int, Field(ge=1, le=604_800), WHOLE]
 MAX_BUCKETS = 1000
 Cursor = Annotated[str, Field(min_length=1, max_length=128)]
 

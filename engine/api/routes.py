@@ -56,10 +56,6 @@ def _add_run(router: APIRouter, view: EngineView) -> None:
     def status(_query: Annotated[NoQuery, Query()]) -> Any:
         return view.status()
 
-    @router.get("/sources", response_model=models.Sources, summary="Sources and their frame counts")
-    def sources(_query: Annotated[NoQuery, Query()]) -> Any:
-        return {"items": view.status().sources}
-
 
 def _add_tracks(router: APIRouter, history: History) -> None:
     @router.get("/tracks", response_model=models.Tracks, summary="Tracks, the most recently begun first")

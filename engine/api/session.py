@@ -26,6 +26,8 @@ def add_session(router: APIRouter, view: EngineView, config: ApiConfig, privacy:
             "aggregate_only": privacy.aggregate_only,
             "bucket_s": privacy.bucket_s if privacy.aggregate_only else None,
             "browser_cameras": config.takes_browser_cameras,
+            "sources": config.sources.enabled,
+            "docs": config.shows_docs,
         }
 
     @router.get("/models", response_model=models.Cards, summary="The models in use and their cards")

@@ -1,7 +1,6 @@
 """Who watches which source, in the event loop: each picture is made once for all who want it alike."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,8 +9,6 @@ from dataclasses import dataclass, field
 from engine.preview import Look, Rendered, Shot, Shots, Watch, render
 
 MAX_VIEWERS = 32
-_NICE = 10
-"""Pictures give way to detection where cores are few."""
 
 
 class TooManyViewers(Exception):
@@ -100,7 +97,8 @@ class Viewing:
         last, future = room.made.get(look, (None, None))
         if last is not shot or future is None:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, "preview", _give_way)
+                # One thread bounds what viewers can take. No low priority: asleep with the GIL it would hold up all.
+                self._pool = ThreadPoolExecutor(1, "preview")
             future = asyncio.get_running_loop().run_in_executor(self._pool, render, shot, look)
             room.made[look] = (shot, future)
         # One of those who wait for it may leave; it is made for the others.
@@ -146,7 +144,3 @@ class Viewer:
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _give_way() -> None:
-    os.setpriority(os.PRIO_PROCESS, 0, min(19, os.getpriority(os.PRIO_PROCESS, 0) + _NICE))

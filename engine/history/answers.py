@@ -9,7 +9,17 @@ from sqlalchemy import Select, func, select
 
 from engine.history import readings, schema
 from engine.history.database import Database
-from engine.history.queries import FEW_TRACKS, event_page, event_terms, long_tracks, place_of, track_page
+from engine.history.queries import (
+    FEW_TRACKS,
+    event_page,
+    event_terms,
+    events_of,
+    lasting_events,
+    long_tracks,
+    place_of,
+    track_fits,
+    track_page,
+)
 from engine.history.records import (
     EmotionBucket,
     EventFilter,
@@ -23,6 +33,7 @@ from engine.history.records import (
     encode_cursor,
 )
 from engine.history.rows import event_of
+from engine.history.walking import Place, walk
 from engine.items import EmotionEvent
 
 T = TypeVar("T")
@@ -64,6 +75,8 @@ class Answers:
         """A page of events by `captured_at`, newest first unless told otherwise.
 
         `after` is the previous page's cursor. Events that come while one turns pages change no page before them.
+        With `min_duration_s` a page may hold fewer than `limit`, even none, and yet have a cursor: then many events
+        of shorter tracks were looked at, and the next page goes on after them.
 
         Raises:
             BadCursor: `after` belongs to another kind of query.
@@ -73,8 +86,24 @@ class Answers:
         of_tracks = self._tracks_of(wanted)
         if of_tracks == []:
             return Page((), None)
+        if of_tracks is None and wanted.min_duration_s is not None:
+            return self._events_of_many(wanted, wanted.min_duration_s, start, limit, oldest_first, kind)
         rows = self._rows(event_page(wanted, of_tracks, start, limit, oldest_first))
         return _page(rows, limit, kind, lambda row: place_of(row.captured_at, row.id), event_of)
+
+    def _events_of_many(
+        self, wanted: EventFilter, min_s: float, start: Place | None, limit: int, oldest_first: bool, kind: str
+    ) -> Page[EmotionEvent]:
+        """The events of so many tracks that each event is asked for its track."""
+        rows, last = walk(
+            lambda place, count: self._rows(lasting_events(wanted, place, count, oldest_first)),
+            lambda row: row.lasted_s is not None and row.lasted_s >= min_s,
+            lambda row: place_of(row.captured_at, row.id),
+            start,
+            limit,
+        )
+        found = self._rows(events_of([row.id for row in rows], oldest_first)) if rows else ()
+        return Page(tuple(event_of(row) for row in found), encode_cursor(kind, *last) if last else None)
 
     def count_events(self, wanted: EventFilter) -> int:
         """How many events match, counted one by one."""
@@ -83,13 +112,22 @@ class Answers:
     def tracks(self, wanted: TrackFilter, limit: int, after: str | None = None) -> Page[TrackRecord]:
         """A page of tracks, the most recently begun first; `after` is the previous page's cursor.
 
+        With `min_duration_s` or `start` a page may hold fewer than `limit`, even none, and yet have a cursor.
+
         Raises:
             BadCursor: `after` belongs to another kind of query.
         """
         start = None if after is None else decode_cursor("tracks", after, 2)
         longest_s = self._longest_s() if wanted.start else 0.0
-        rows = self._rows(track_page(wanted, start, limit, longest_s))
-        return _page(rows, limit, "tracks", lambda row: place_of(row.first_seen, row.id), _track_of)
+        few = None if wanted.min_duration_s is None else self._long_tracks(wanted.min_duration_s)
+        rows, last = walk(
+            lambda place, count: self._rows(track_page(wanted, few, place, count, longest_s)),
+            lambda row: track_fits(row, wanted),
+            lambda row: place_of(row.first_seen, row.id),
+            start,
+            limit,
+        )
+        return Page(tuple(map(_track_of, rows)), encode_cursor("tracks", *last) if last else None)
 
     def track(self, track_uid: str) -> TrackRecord | None:
         """The track of that uid, if it is known."""
@@ -134,12 +172,18 @@ class Answers:
 
     def _tracks_of(self, wanted: EventFilter) -> list[str] | None:
         """The tracks whose events are wanted where they are few, otherwise None."""
-        if wanted.track_uid is not None:
-            return [wanted.track_uid]
-        if wanted.min_duration_s is None:
-            return None
+        if wanted.track_uid is None:
+            return None if wanted.min_duration_s is None else self._long_tracks(wanted.min_duration_s)
+        if wanted.min_duration_s is not None:
+            track = self.track(wanted.track_uid)
+            if track is None or track.duration_s < wanted.min_duration_s:
+                return []
+        return [wanted.track_uid]
+
+    def _long_tracks(self, min_duration_s: float) -> list[str] | None:
+        """The tracks that have lasted so long where they are few, otherwise None."""
         with self._database.read() as connection:
-            found = list(connection.scalars(long_tracks(wanted.min_duration_s)))
+            found = list(connection.scalars(long_tracks(min_duration_s)))
         return found if len(found) <= FEW_TRACKS else None
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:

@@ -38,35 +38,59 @@ def long_tracks(min_duration_s: float) -> CompoundSelect[Any]:
 def event_page(
     wanted: EventFilter, of_tracks: Sequence[str] | None, after: tuple[int, ...] | None, limit: int, oldest_first: bool
 ) -> Select[Any]:
-    """`limit` events and one more, which tells whether there is a next page; of these tracks only, where given."""
+    """`limit` events and one more, which tells whether there is a next page; of these tracks only, where given.
+
+    `min_duration_s` is not looked at.
+    """
+    ids = _ids(wanted, of_tracks, after, limit + 1, oldest_first)
+    query = select(events).join(ids, events.c.id == ids.c.id)
+    return query.order_by(*_order(events.c.captured_at, events.c.id, oldest_first))
+
+
+def lasting_events(wanted: EventFilter, after: tuple[int, ...] | None, count: int, oldest_first: bool) -> Select[Any]:
+    """`count` events (`id`, `captured_at`) that fit but for `min_duration_s`, each with how long its track has
+    lasted by now, None where there is none."""
+    ids = _ids(wanted, None, after, count, oldest_first)
+    lasted = select(tracks.c.duration_s).where(tracks.c.track_uid == events.c.track_uid).scalar_subquery()
+    query = select(events.c.id, events.c.captured_at, lasted.label("lasted_s")).join(ids, events.c.id == ids.c.id)
+    return query.order_by(*_order(events.c.captured_at, events.c.id, oldest_first))
+
+
+def events_of(ids: Sequence[int], oldest_first: bool) -> Select[Any]:
+    """The events with these row ids."""
+    order = _order(events.c.captured_at, events.c.id, oldest_first)
+    return select(events).where(events.c.id.in_(ids)).order_by(*order)
+
+
+def _ids(
+    wanted: EventFilter, of_tracks: Sequence[str] | None, after: tuple[int, ...] | None, count: int, oldest_first: bool
+) -> Any:
     if of_tracks is not None:
         terms = [[events.c.track_uid == uid, *_of_track(wanted)] for uid in of_tracks]
     else:
         types = TYPES if wanted.type is None else (wanted.type,)
         terms = [[events.c.type == kind, *_equal(wanted)] for kind in types]
-    branches = [_branch(one, wanted, after, limit, oldest_first) for one in terms]
+    branches = [_branch(one, wanted, after, count, oldest_first) for one in terms]
     found = union_all(*(select(branch) for branch in branches)).subquery("found")
     order = _order(found.c.captured_at, found.c.id, oldest_first)
-    ids = select(found.c.id).order_by(*order).limit(limit + 1).subquery("page")
-    query = select(events).join(ids, events.c.id == ids.c.id)
-    return query.order_by(*_order(events.c.captured_at, events.c.id, oldest_first))
+    return select(found.c.id).order_by(*order).limit(count).subquery("page")
 
 
 def _branch(
     terms: Sequence[ColumnElement[bool]],
     wanted: EventFilter,
     after: tuple[int, ...] | None,
-    limit: int,
+    count: int,
     oldest_first: bool,
 ) -> Any:
     when, row_id = events.c.captured_at, events.c.id
     query = select(when, row_id).where(*terms, *_event_times(wanted), *_beyond(when, row_id, after, oldest_first))
-    return query.order_by(*_order(when, row_id, oldest_first)).limit(limit + 1).subquery()
+    return query.order_by(*_order(when, row_id, oldest_first)).limit(count).subquery()
 
 
 def event_terms(wanted: EventFilter) -> list[ColumnElement[bool]]:
     """What `wanted` asks of an event, without an order."""
-    terms = [*_equal(wanted), *_event_times(wanted)]
+    terms = [*_equal(wanted), *_lasting(wanted), *_event_times(wanted)]
     if wanted.type is not None:
         terms.append(events.c.type == wanted.type)
     if wanted.track_uid is not None:
@@ -79,8 +103,10 @@ def _equal(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
         yield events.c.source_id == wanted.source_id
     if wanted.label is not None:
         yield events.c.label == wanted.label
+
+
+def _lasting(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.min_duration_s is not None:
-        # Asked for each event that fits otherwise: where many tracks are so long, one is soon found.
         yield (
             select(literal(1))
             .where(tracks.c.track_uid == events.c.track_uid, tracks.c.duration_s + 0.0 >= wanted.min_duration_s)
@@ -98,8 +124,6 @@ def _of_track(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     ):
         if value is not None:
             yield func.coalesce(column, "") == value
-    if wanted.min_duration_s is not None:
-        yield from _equal(EventFilter(min_duration_s=wanted.min_duration_s))
 
 
 def _event_times(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
@@ -109,11 +133,22 @@ def _event_times(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
         yield events.c.captured_at < wanted.end
 
 
-def track_page(wanted: TrackFilter, after: tuple[int, ...] | None, limit: int, longest_s: float) -> Select[Any]:
-    """`limit` tracks and one more, the most recently begun first. No track has lasted longer than `longest_s`."""
+def track_page(
+    wanted: TrackFilter, of_tracks: Sequence[str] | None, after: tuple[int, ...] | None, count: int, longest_s: float
+) -> Select[Any]:
+    """`count` tracks, the most recently begun first; of these only, where given. `min_duration_s` is not looked at, and
+    `start` only as far as no track has lasted longer than `longest_s`: `track_fits` tells."""
     when, row_id = tracks.c.first_seen, tracks.c.id
-    query = select(tracks).where(and_(True, *_track_terms(wanted, longest_s)), *_beyond(when, row_id, after, False))
-    return query.order_by(*_order(when, row_id, False)).limit(limit + 1)
+    terms = [*_track_terms(wanted, longest_s), *_beyond(when, row_id, after, False)]
+    if of_tracks is not None:
+        terms.append(tracks.c.track_uid.in_(of_tracks))
+    return select(tracks).where(and_(True, *terms)).order_by(*_order(when, row_id, False)).limit(count)
+
+
+def track_fits(row: Any, wanted: TrackFilter) -> bool:
+    """Whether a row of `track_page` is wanted."""
+    long_enough = wanted.min_duration_s is None or row.duration_s >= wanted.min_duration_s
+    return long_enough and (wanted.start is None or row.last_seen >= wanted.start)
 
 
 def _track_terms(wanted: TrackFilter, longest_s: float) -> Iterator[ColumnElement[bool]]:
@@ -122,13 +157,9 @@ def _track_terms(wanted: TrackFilter, longest_s: float) -> Iterator[ColumnElemen
         if value is not None:
             yield tracks.c[column] == value
     if wanted.start is not None:
-        yield tracks.c.last_seen >= wanted.start
         yield tracks.c.first_seen >= _earlier(wanted.start, longest_s)
     if wanted.end is not None:
         yield tracks.c.first_seen < wanted.end
-    if wanted.min_duration_s is not None:
-        # With `+ 0.0` the index by duration, which would have to be sorted, does not seem to fit.
-        yield tracks.c.duration_s + 0.0 >= wanted.min_duration_s
 
 
 def _earlier(moment: datetime, seconds: float) -> datetime:

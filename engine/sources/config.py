@@ -67,7 +67,7 @@ class SourceConfig:
     stall_after_s: Annotated[Seconds, Field(gt=0)] = 3.0
     loop: bool = False
     """Files and folders: start again at the end; `time_s` goes on increasing."""
-    max_pixels: Annotated[int, Field(ge=1)] = 4096 * 2304
+    max_pixels: Annotated[int, Field(ge=1, le=2**31 - 1)] = 4096 * 2304
     """Larger pictures are refused before they are decoded."""
 
     @property

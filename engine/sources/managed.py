@@ -197,8 +197,7 @@ class ManagedSources:
         if new.paused:
             self._fleet.stop(config.id, paused=True)
         elif old is None or old.paused or old.config != config or old.origin != new.origin:
-            if old is not None and not old.paused:
-                self._fleet.stop(config.id)
+            # In place of the one that runs, which is ended; to stop it first would make it another source.
             self._fleet.start(config, self.rules.opener() if new.origin == "api" else None)
         self._sources = {**self._sources, config.id: new}
         return new

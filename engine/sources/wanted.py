@@ -21,10 +21,12 @@ class NewSource(SourceConfig):
 
 
 _SHAPE = Shape(NewSource)
+_MOST_KEYS, _LONGEST_KEY, _LONGEST = 32, 64, 2048
 
 
 def checked(raw: Mapping[str, Any]) -> tuple[SourceConfig, bool]:
     """What is asked for, and whether it is to be paused. Raises `ConfigError`, without credentials."""
+    _check_sizes(raw)
     problems: list[str] = []
     found = _SHAPE.check(raw, problems)
     if found is None:
@@ -42,6 +44,15 @@ def changed(old: SourceConfig, paused: bool, raw: Mapping[str, Any]) -> tuple[So
         del changes["uri"]
     merged = {**keys(old), "paused": paused, **changes, "id": old.id}
     return checked({key: value for key, value in merged.items() if value is not None})
+
+
+def _check_sizes(raw: Mapping[str, Any]) -> None:
+    """Explaining what is wrong with a request must not be more work than sending it."""
+    if len(raw) > _MOST_KEYS or any(len(key) > _LONGEST_KEY for key in raw):
+        raise ConfigError(f"body: more than {_MOST_KEYS} keys, or one longer than {_LONGEST_KEY} characters")
+    long = [key for key, value in raw.items() if isinstance(value, str) and len(value) > _LONGEST]
+    if long:
+        raise ConfigError(*(f"{redact(key)}: longer than {_LONGEST} characters" for key in long))
 
 
 def _plain(found: NewSource) -> SourceConfig:

@@ -47,7 +47,7 @@ class Engine:
     ) -> None:
         self.fleet = FakeFleet()
         self.shots = Shots()
-        self.cameras = BrowserCameras(self.fleet, lambda: ("door", *self.fleet.running))
+        self.cameras = BrowserCameras(self.fleet, self.known)
         settings = ApiConfig(port=0, **config)
         app = create_app(
             *(FixedView(), history, settings, "0.1.0", None, None, privacy, self.shots), cameras=self.cameras
@@ -58,6 +58,9 @@ class Engine:
         self.server = ApiServer(app, settings)
         self.server.start()
         self.url = self.server.url.replace("http:", "ws:") + "/api/v1/sources/"
+
+    def known(self) -> dict[str, str]:
+        return {"door": "rtsp://door"} | {config.id: config.shown for config in self.fleet.running.values()}
 
     def read(self, source_id: str) -> Any:
         until(lambda: source_id in self.fleet.running)

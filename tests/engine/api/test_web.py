@@ -81,7 +81,8 @@ def test_files_are_packed_for_whoever_can_unpack_them(client: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/assets/", "/assets/app.js", "/assets/../index.html", "/assets/..%2findex.html", "/assets/%2e%2e/%2e%2e/app.py",
+        "/assets/", "/assets/app.js", "/assets/../index.html", "/assets/..%2findex.html",
+        "/assets/%2e%2e/%2e%2e/app.py",
         "/assets/..%2f..%2f..%2fapi%2fapp.py", "/assets//etc/passwd", "/assets/%00", "/index.html", "/src/main.tsx",
     ],
 )  # fmt: skip

@@ -3,10 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.items import Box, Image
+from engine.items import Box, Detection, Image
 from engine.preview import covers, hide
 from engine.preview.blur import MARGIN
+from engine.stages.track import SourceTracker, TrackConfig
 from tests.support.shots import noise, tracked_face, tracked_frame
 
 
@@ -83,3 +86,23 @@ def test_unconfirmed_faces_and_those_gone_astray_are_covered_too() -> None:
     young, astray = (10.0, 10.0, 40.0, 40.0), (100.0, 100.0, 140.0, 150.0)
     tracked = tracked_frame(faces=(tracked_face(young, confirmed=False),), astray=(astray,))
     assert covers(tracked) == (young, astray)
+
+
+boxes = st.tuples(st.floats(-50, 350), st.floats(-50, 200), st.floats(2, 200), st.floats(2, 200))
+looks = st.lists(st.none() | st.lists(boxes, max_size=4), min_size=1, max_size=12)
+
+
+@given(looks)
+def test_whatever_the_detector_finds_is_covered_from_its_first_sight_on(seen: list[list[Box] | None]) -> None:
+    tracker = SourceTracker("door", "run", TrackConfig(), rotate_s=10)
+    for index, found in enumerate(seen):
+        faces = None if found is None else [Detection((x, y, x + w, y + h), 0.9) for x, y, w, h in found]
+        tracked, _ = tracker.update(tracked_frame(index * 20).frame, faces)
+        assert tracked.looked == (faces is not None)
+        hidden = covers(tracked)
+        for face in faces or []:
+            assert any(_holds(cover, face.box) for cover in hidden)
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
