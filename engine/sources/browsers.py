@@ -1,6 +1,6 @@
 """The browsers that feed a live run with their cameras."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from engine.errors import Refusal, SourceRefused
@@ -13,8 +13,8 @@ MAX_BROWSERS = 4
 class BrowserCameras:
     """Begins a source when a browser comes and ends it when it goes; nothing of it is stored. Any thread."""
 
-    def __init__(self, fleet: Fleet, known: Callable[[], Collection[str]], limit: int = MAX_BROWSERS) -> None:
-        """`known` names the sources that are there, however they came."""
+    def __init__(self, fleet: Fleet, known: Callable[[], Mapping[str, str]], limit: int = MAX_BROWSERS) -> None:
+        """`known` tells the sources that are there, however they came: each id and what is shown as its address."""
         self.limit = limit
         self._fleet = fleet
         self._known = known
@@ -42,5 +42,7 @@ class BrowserCameras:
         with self._lock:
             if self._fed.get(source_id) is pictures:
                 del self._fed[source_id]
-                self._fleet.stop(source_id)
+                # Somebody may have put another source in its place.
+                if self._known().get(source_id) == pictures.config.shown:
+                    self._fleet.stop(source_id)
         pictures.close()

@@ -13,6 +13,7 @@ from engine.errors import Cause, ConfigError, Refusal, SourceError, SourceRefuse
 from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.sources.browsers import BrowserCameras
+from engine.sources.config import SourceConfig
 from engine.sources.pushed import MAX_PIXELS, PushedPictures, check_jpeg
 from engine.stages.capture import Capture
 from engine.testing import FakeFleet
@@ -152,9 +153,22 @@ def test_every_picture_that_came_is_counted_once(running: Any) -> None:
     assert counts.outcomes[Outcome.INFERRED] >= 1
 
 
+def shown(fleet: FakeFleet) -> dict[str, str]:
+    return {"door": "rtsp://door"} | {config.id: config.shown for config in fleet.running.values()}
+
+
+def test_a_source_that_took_the_place_of_a_browser_is_left_alone() -> None:
+    fleet = FakeFleet()
+    cameras = BrowserCameras(fleet, lambda: shown(fleet))
+    pictures = cameras.begin("desk")
+    fleet.start(SourceConfig(id="desk", uri="demo:"))
+    cameras.end(pictures)
+    assert fleet.running["desk"].uri == "demo:"
+
+
 def test_at_most_so_many_browsers_and_each_under_a_name_of_its_own() -> None:
     fleet = FakeFleet()
-    cameras = BrowserCameras(fleet, lambda: {"door", *fleet.running}, limit=2)
+    cameras = BrowserCameras(fleet, lambda: shown(fleet), limit=2)
     first = cameras.begin("browser-1")
     assert fleet.running["browser-1"].shown == "browser:"
     for taken in ("browser-1", "door"):
