@@ -1,6 +1,7 @@
 /** The frame around the pages: sign-in, navigation, the bar that tells of trouble. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, onRefused, Problem, setToken } from "./api";
+import { WebcamPanel } from "./camera/panel";
 import { keepTrying, useTrouble } from "./connection";
 import { CamerasPage } from "./pages/cameras";
 import { EnginePage } from "./pages/engine";
@@ -75,6 +76,7 @@ export function App() {
           {session ? <Place route={route} key={route.parts.join("/")} /> : <Loading />}
         </main>
       </div>
+      {session && <WebcamPanel />}
     </SessionContext.Provider>
   );
 }

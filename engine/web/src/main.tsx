@@ -2,6 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style/tokens.css";
 import "./style/parts.css";
 import "./style/pages.css";
+import "./style/webcam.css";
 import { render } from "preact";
 import { App } from "./app";
 

@@ -7,6 +7,8 @@ export interface Session {
   scopes: string[];
   aggregate_only: boolean;
   bucket_s: number | null;
+  /** Whether browsers may send their cameras. */
+  browser_cameras: boolean;
   /** Whether cameras may be added and changed over HTTP. */
   sources: boolean;
   /** Whether there is a documentation page. */

@@ -1,8 +1,9 @@
 /** The cameras: what they are doing, and for operators: adding, changing, pausing and deleting them. */
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { Problem, send } from "../api";
+import { WebcamCard } from "../camera/panel";
 import { number, percent } from "../format";
-import { Card, Confirm, Header } from "../parts/basics";
+import { Confirm, Header } from "../parts/basics";
 import { Icon } from "../parts/icons";
 import { Answer, Note } from "../parts/states";
 import { type Asked, useAnswer } from "../poll";
@@ -45,9 +46,7 @@ export function CamerasPage() {
       </Header>
       {why && <p class="dim hint">{why}</p>}
       <Answer asked={asked}>{(sources) => <List sources={sources.items} asked={asked} onDo={setDoing} />}</Answer>
-      <Card title={t("cameras.browser")}>
-        <p class="dim" id="browser-camera">{t("cameras.browserHow")}</p>
-      </Card>
+      <WebcamCard />
       {doing?.what === "add" && <CameraForm source={null} onClose={close} onChanged={asked.again} />}
       {doing?.what === "edit" && <CameraForm source={doing.source} onClose={close} onChanged={asked.again} />}
       {doing?.what === "delete" && <Delete source={doing.source} onClose={close} onDone={() => (close(), asked.again())} />}

@@ -1,6 +1,7 @@
 /** The wall of cameras, and what happens in front of them. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../api";
+import { UseWebcam } from "../camera/panel";
 import { whileVisible } from "../connection";
 import { followEvents } from "../live/events";
 import { PreviewHub } from "../live/hub";
@@ -80,6 +81,7 @@ function Wall({ status }: { status: Status }) {
   return (
     <>
       <Header title={t("live.title")} lead={summary(status.sources)}>
+        <UseWebcam main />
         <Switch name={t("live.blur")} on={blur} onChange={change} />
         <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
           <Icon name={paused ? "play" : "pause"} />
@@ -119,7 +121,7 @@ function NoCameras() {
         <Icon name="plus" />
         {t("live.addCamera")}
       </a>
-      <p class="lead">{t("cameras.browserHow")}</p>
+      <UseWebcam />
     </Note>
   );
 }

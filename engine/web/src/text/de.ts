@@ -1,4 +1,5 @@
 /** Deutsch. */
+import { webcamDe } from "../camera/words";
 import type { Key } from "./en";
 
 export const de: Record<Key, string> = {
@@ -223,7 +224,6 @@ export const de: Record<Key, string> = {
   "cameras.off": "Kameras lassen sich hier nicht über HTTP ändern. Setzen Sie api.sources.enabled: true in der Konfiguration, oder ändern Sie dort sources.",
   "cameras.readOnly": "Kameras zu ändern verlangt ein Token mit dem Bereich operate.",
   "cameras.browser": "Kamera dieses Geräts",
-  "cameras.browserHow": "Die Kamera dieses Laptops oder Telefons an die Maschine zu senden kommt mit einer späteren Version.",
   "cameras.failed": "Das ging nicht",
 
   "engine.title": "Maschine",
@@ -270,4 +270,5 @@ export const de: Record<Key, string> = {
   "outcome.failed": "gescheitert",
   "sink.ok": "in Ordnung",
   "sink.down": "ausgefallen",
+  ...webcamDe,
 };

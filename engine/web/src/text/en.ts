@@ -1,4 +1,6 @@
 /** English, and the list of keys that every language has. */
+import { webcamEn } from "../camera/words";
+
 export const en = {
   "nav.live": "Live",
   "nav.tracks": "Tracks",
@@ -221,7 +223,6 @@ export const en = {
   "cameras.off": "Cameras cannot be changed over HTTP here. Set api.sources.enabled: true in the engine's configuration, or edit its sources.",
   "cameras.readOnly": "Changing cameras takes a token with the scope operate.",
   "cameras.browser": "This device's camera",
-  "cameras.browserHow": "Sending the camera of this laptop or phone to the engine comes with a later version.",
   "cameras.failed": "That did not work",
 
   "engine.title": "Engine",
@@ -268,6 +269,7 @@ export const en = {
   "outcome.failed": "failed",
   "sink.ok": "ok",
   "sink.down": "down",
+  ...webcamEn,
 } as const;
 
 export type Key = keyof typeof en;
