@@ -43,7 +43,7 @@ class _Wall(StreamingResponse):
 
     async def _parts(self, viewers: Mapping[str, Viewer]) -> AsyncIterator[bytes]:
         """Each source has at most one picture made and not yet taken; whoever is slow misses pictures."""
-        yield b"--%b\r\n" % BOUNDARY
+        yield b"--%b" % BOUNDARY
         coming = {asyncio.create_task(self._next(viewer)): name for name, viewer in viewers.items()}
         try:
             while coming:
@@ -58,7 +58,7 @@ class _Wall(StreamingResponse):
         finally:
             for task in coming:
                 task.cancel()
-        yield b"\r\n--%b--\r\n" % BOUNDARY
+        yield b"--\r\n"
 
     async def _next(self, viewer: Viewer) -> Rendered | None:
         await viewer.rest(1 / self._query.fps)

@@ -83,6 +83,7 @@ export class Screen {
     this.last = frame;
     this.drawn += 1;
     const boxes = draw(this.canvas, frame, Math.min(devicePixelRatio || 1, 2));
+    this.canvas.dataset.at = shown.capturedAt;
     this.canvas.dataset.frame = String(shown.frameIndex);
     const told = boxes.map((box, place) => [frame.faces[place]?.track_id, box.x, box.y, box.width, box.height]);
     this.canvas.dataset.boxes = JSON.stringify(told);
