@@ -44,12 +44,12 @@ def uid_of(track_id: int) -> str:
     return ids.derive(RUN, "track", SOURCES[track_id % len(SOURCES)], track_id)
 
 
-def made(rows: int, seed: int = 1) -> Iterator[Rows]:
-    """Rows of the three tables, for `AT_ONCE` events each time."""
+def made(rows: int, seed: int = 1, first: int = 1) -> Iterator[Rows]:
+    """Rows of the three tables, for `AT_ONCE` events each time, from event `first` on."""
     random_ = random.Random(seed)
     scores = [jsontext.dumps({name: round(random_.random() / 7, 4) for name in LABELS}).decode() for _ in range(997)]
     uids: dict[int, str] = {}
-    seqs = iter(range(1, rows + 1))
+    seqs = iter(range(first, first + rows))
     while chunk := list(islice(seqs, AT_ONCE)):
         told: Rows = {"events": [], "samples": [], "tracks": []}
         labels = random_.choices(LABELS, WEIGHTS, k=len(chunk))
@@ -88,7 +88,7 @@ def _tell(told: Rows, seq: int, label: str, scores: str, changed: bool, uids: di
         told["tracks"].append(
             (uid, RUN, source_id, track_id, first, at, float(age), label, 0.81, "ended", PER_TRACK, at, float(age))
         )
-        del uids[track_id]
+        uids.pop(track_id, None)
 
 
 def fill(url: str, rows: int) -> None:

@@ -1,97 +1,77 @@
 """How fast the history answers and takes events: `python -m benchmarks.history --rows 10000000`.
 
-Fills a fresh SQLite file, and a private PostgreSQL server where one is installed, with scripted tracks by the same
-`append` that a run uses, then asks what the API asks. Prints p50 and p95 in milliseconds. Room on the disk: about
-1.6 kB an event. `--url` takes a database of one's own instead; it is filled and left behind.
+Fills a fresh SQLite file, and a private PostgreSQL server where one is installed, with scripted tracks (`--rows`, past
+the store, see benchmarks/bulk.py), adds as many as `--append` by the same `append` that a run uses, in batches of what
+5,000 events a second are in 50 ms, and asks what the API asks. Prints p50 and p95 in milliseconds. Room on the disk:
+about 2 kB an event. `--url` takes a database of one's own; `--filled` that it has its `--rows` already.
 """
 
 import argparse
+import os
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from engine import ids
-from engine.history import EventFilter, History, StatsFilter, TrackFilter
+from benchmarks import bulk
+from benchmarks.bulk import BEGIN, LABELS, PER_TRACK, RATE, SOURCES
+from engine import jsontext
+from engine.clock import SystemClock
+from engine.history import EventFilter, History, StatsFilter, TrackFilter, minutes
 from engine.items import EmotionEvent
 from tests.support.postgres_server import PostgresServer, find_postgres
 
-BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
-SOURCES = [f"camera-{number:02}" for number in range(20)]
-LABELS = ["neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgust"]
-WEIGHTS = [60, 25, 6, 4, 3, 1.9, 0.1]
-RATE = 200
-"""Events a second of the scripted run: 10 million rows are 14 hours."""
-PER_TRACK = 30
-RUN = "01KAXW3E8M0000000000000000"
 LIMIT = 100
 DEEP = 1000
 
 
-def script(rows: int, seed: int = 1) -> Iterator[EmotionEvent]:
-    """Events of forty tracks at a time, which last 30 events each and wander over all sources."""
-    random_ = random.Random(seed)
-    live: list[list[Any]] = [[0, number % PER_TRACK] for number in range(RATE)]
-    next_track = 0
-    for seq in range(1, rows + 1):
-        place = seq % RATE
-        track_id, age = live[place]
-        if age == 0 or track_id == 0:
-            next_track += 1
-            live[place] = [next_track, age := max(age, 0)]
-            track_id = next_track
-        kind = "new" if age == 0 else "end" if age == PER_TRACK - 1 else "update"
-        if kind == "update" and random_.random() < 0.15:
-            kind = "emotion_changed"
-        live[place][1] = (age + 1) % PER_TRACK
-        yield _event(seq, kind, track_id, age, random_)
+class StreamClock(SystemClock):
+    """Its time of day is that of the newest event."""
+
+    def __init__(self) -> None:
+        self.now = BEGIN
+
+    def utc(self) -> datetime:
+        return self.now
 
 
-def _event(seq: int, kind: str, track_id: int, age: int, random_: random.Random) -> EmotionEvent:
-    at = BEGIN + timedelta(seconds=seq / RATE)
-    label = random_.choices(LABELS, WEIGHTS)[0]
-    source_id = SOURCES[track_id % len(SOURCES)]
-    uid = ids.derive(RUN, "track", source_id, track_id)
-    shown = {"label": label, "confidence": 0.81, "dwell_s": 1.5}
-    scores = {"scores": {name: round(random_.random() / 7, 4) for name in LABELS}}
-    moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    document = {
-        "schema": "1.0", "type": kind, "event_id": ids.numbered(RUN, seq), "run_id": RUN, "seq": seq,
-        "source_id": source_id, "time_s": seq / RATE, "captured_at": moment, "published_at": moment,
-        "track_id": track_id, "track_uid": uid, "frame_index": seq, "age_s": float(age),
-        "bbox": {"x": 412, "y": 188, "width": 96, "height": 118}, "frame": {"width": 1280, "height": 720},
-        "before": None if kind in ("new", "update") else shown, "after": None if kind == "end" else {**shown, **scores},
-        "quality": 0.77, "gated": [], "aligned": True, "model": {"name": "emotion-fer", "sha256": "0" * 64},
-        "latency_ms": 42,
-    }  # fmt: skip
-    return EmotionEvent(str(document["event_id"]), RUN, seq, kind, source_id, uid, document)
+def script(first: int, count: int) -> Iterator[EmotionEvent]:
+    """The scripted run from event `first` on."""
+    for told in bulk.made(count, first=first):
+        for _, event_id, run_id, seq, kind, source_id, uid, *_, payload in told["events"]:
+            yield EmotionEvent(event_id, run_id, seq, kind, source_id, uid, jsontext.loads(payload))
 
 
-def fill(history: History, rows: int, batch: int) -> tuple[float, float, float]:
-    """Append `rows` events; events a second over all of it and over the last tenth, and events a second of this
-    process's CPU time. The time it takes to make the events up is left out."""
-    spent, late, late_rows, cpu, made = 0.0, 0.0, 0, 0.0, []
-    with tqdm(total=rows, unit=" events", disable=None) as bar:
-        for event in script(rows):
-            made.append(event)
-            if len(made) < batch and event.seq < rows:
-                continue
-            began, cpu_began = time.perf_counter(), time.process_time()
-            history.append(made)
-            took = time.perf_counter() - began
-            cpu += time.process_time() - cpu_began
-            spent += took
-            if event.seq > 0.9 * rows:
-                late, late_rows = late + took, late_rows + len(made)
-            bar.update(len(made))
-            made = []
-    return rows / spent, late_rows / late, rows / cpu
+def append(history: History, clock: StreamClock, first: int, count: int, batch: int) -> tuple[float, float]:
+    """Append `count` events; events a second of wall time, and of CPU time here. Making them up is left out."""
+    spent, cpu = 0.0, 0.0
+    events = script(first, count)
+    while made := list(islice(events, batch)):
+        clock.now = datetime.fromisoformat(made[-1].document["captured_at"])
+        began, cpu_began = time.perf_counter(), time.process_time()
+        history.append(made)
+        spent += time.perf_counter() - began
+        cpu += time.process_time() - cpu_began
+    return count / spent, count / cpu
+
+
+def add_up(history: History, rows: int) -> float:
+    """Let the minutes of what was filled past the store be added up; seconds that takes."""
+    began = time.perf_counter()
+    end = BEGIN + timedelta(seconds=rows / RATE)
+    before = -1
+    while True:
+        with history._database.write(appends=True) as connection:
+            minutes.roll(connection, end, ())
+            done = minutes.added_up(connection)
+        if done == before:
+            return time.perf_counter() - began
+        before = done
 
 
 def questions(history: History, rows: int) -> dict[str, Callable[[random.Random], Any]]:
@@ -103,8 +83,7 @@ def questions(history: History, rows: int) -> dict[str, Callable[[random.Random]
         return {"start": start, "end": start + timedelta(seconds=last_s * 0.1)}
 
     def uid(random_: random.Random) -> str:
-        track_id = random_.randrange(1, max(2, rows // PER_TRACK))
-        return ids.derive(RUN, "track", SOURCES[track_id % len(SOURCES)], track_id)
+        return bulk.uid_of(random_.randrange(1, max(2, rows // PER_TRACK)))
 
     def events(**wanted: Any) -> Any:
         return history.events(EventFilter(**wanted), LIMIT)
@@ -142,6 +121,8 @@ def questions(history: History, rows: int) -> dict[str, Callable[[random.Random]
         ),
         "stats: a minute by 10 s": lambda r: stats(some_time(r)["start"], 60, 10),
         "stats: ten minutes by minute": lambda r: stats(some_time(r)["start"], 600, 60),
+        "stats: an hour by minute": lambda _: stats(BEGIN, 3600, 60),
+        "stats: four hours by hour": lambda _: stats(BEGIN, 4 * 3600, 3600),
     }
 
 
@@ -171,42 +152,46 @@ def page_at(history: History, wanted: EventFilter, number: int) -> str | None:
     return cursor
 
 
-def report(name: str, history: History, rows: int, batch: int, times: int) -> None:
+def report(name: str, url: str, wanted: argparse.Namespace) -> None:
+    clock = StreamClock()
+    history = History(url, clock)
+    history.open()
     began = time.perf_counter()
-    overall, late, by_cpu = fill(history, rows, batch)
-    size = history.size_bytes()
-    print(f"\n{name}: {rows:,} events in {time.perf_counter() - began:.0f} s, {size / rows:.0f} bytes an event")
-    print(
-        f"ingest in batches of {batch}: {overall:,.0f} events/s, {late:,.0f} over the last tenth, "
-        f"{by_cpu:,.0f} for each second of CPU time here"
-    )
+    if not wanted.filled:
+        bulk.fill(url, wanted.rows)
+    print(f"\n{name}: {wanted.rows:,} events in {time.perf_counter() - began:.0f} s, "
+          f"minutes added up in {add_up(history, wanted.rows):.0f} s, "
+          f"{history.size_bytes() / wanted.rows:.0f} bytes an event; load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    first = history.last_row() + 1
+    by_wall, by_cpu = append(history, clock, first, wanted.append, wanted.batch)
+    print(f"ingest of {wanted.append:,} in batches of {wanted.batch}: {by_wall:,.0f} events/s, "
+          f"{by_cpu:,.0f} for each second of CPU time here; load {os.getloadavg()[0]:.1f}")  # fmt: skip
     print(f"\n| question ({LIMIT} a page) | p50 ms | p95 ms | own CPU ms |\n|---|---|---|---|")
-    for question, ask in questions(history, rows).items():
-        print("| {} | {:.1f} | {:.1f} | {:.1f} |".format(question, *measure(ask, times)), flush=True)
-    for what, wanted in (("all", EventFilter()), ("source", EventFilter(source_id=SOURCES[3]))):
+    for question, ask in questions(history, wanted.rows).items():
+        print("| {} | {:.1f} | {:.1f} | {:.1f} |".format(question, *measure(ask, wanted.times)), flush=True)
+    for what, filter_ in (("all", EventFilter()), ("source", EventFilter(source_id=SOURCES[3]))):
         for number in (1, DEEP):
-            cursor = page_at(history, wanted, number)
+            cursor = page_at(history, filter_, number)
             if number > 1 and cursor is None:
-                print(f"| events: {what}, page {number} | - | - | - |")
                 continue
-            found = measure(lambda _, w=wanted, c=cursor: history.events(w, LIMIT, c), times)  # type: ignore[misc]
+            found = measure(lambda _, w=filter_, c=cursor: history.events(w, LIMIT, c), wanted.times)  # type: ignore[misc]
             print("| events: {}, page {} | {:.1f} | {:.1f} | {:.1f} |".format(what, number, *found), flush=True)
+    history.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--append", type=int, default=50_000)
     parser.add_argument("--batch", type=int, default=250, help="events in a transaction: 50 ms at 5,000 a second")
     parser.add_argument("--times", type=int, default=200, help="how often each question is asked")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     parser.add_argument("--url", help="an empty database to fill instead")
+    parser.add_argument("--filled", action="store_true", help="with --url: it has been filled before")
     wanted = parser.parse_args()
     with ExitStack() as stack:
         for name, url in _databases(stack, wanted.only, wanted.url):
-            history = History(url)
-            history.open()
-            stack.callback(history.close)
-            report(name, history, wanted.rows, wanted.batch, wanted.times)
+            report(name, url, wanted)
 
 
 def _databases(stack: ExitStack, only: str | None, url: str | None) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine.channel import Channel
@@ -14,8 +15,10 @@ from engine.events import EventBuilder
 from engine.items import EmotionEvent, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.modelcard import find_model
+from engine.numbering import Numbering
 from engine.runner import Outlet, Runner, Service, Worker
 from engine.sessions import open_session
+from engine.sources.config import SourceConfig
 from engine.stage import Chain, Stage
 from engine.stages.capture import Capture
 from engine.stages.chip import Chip
@@ -26,6 +29,8 @@ from engine.stages.track import Track
 from engine.status import ModelSnapshot
 from pipelines import lanes
 from pipelines.config import PipelineConfig
+from pipelines.fleet import OpenReader, RunningFleet
+from pipelines.knobs import Knobs
 from pipelines.tap import FaceTap, Tap
 
 
@@ -34,12 +39,18 @@ class Machine:
     """The parts of one run, connected but not started."""
 
     runner: Runner
-    captures: tuple[Capture, ...]
+    fleet: RunningFleet
+    knobs: Knobs
     tracks: tuple[Track, ...]
     classify: Classify
     ledger: Ledger
     channels: dict[str, tuple[Channel[Any], ...]]
     models: tuple[ModelSnapshot, ...]
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """Of the sources as they are now."""
+        return self.fleet.captures()
 
 
 @dataclass(frozen=True)
@@ -91,28 +102,37 @@ class Builder:
         classifier = self._open_classifier()
         classify = Classify(classifier)
         rotate_s = self._config.privacy.rotate_track_ids
-        tracks = tuple(Track(self._config.stages.track, self._run_id, rotate_s) for _ in range(self._workers))
-        finders, detector = self._finders(tracks)
+        stages, numbers = self._config.stages, Numbering(first=1)
+        tracks = tuple(Track(stages.track, self._run_id, rotate_s, numbers) for _ in range(self._workers))
+        detector, found_by = self._open_detector()
+        detects = tuple(Detect(detector, stages.detect, self._ledger, self._clock) for _ in range(self._workers))
+        chip = Chip(stages.chip)
+        labeller, smooth = self._labeller(classify), self._smooth(classifier)
         outlets = self._frame_outlets()
-        captures = self._captures(outlets, not self._replay if paced is None else paced)
         runner = Runner(
-            sources=[
-                (source.id, capture, outlets[place % self._workers])
-                for place, (source, capture) in enumerate(zip(self._config.sources, captures, strict=True))
-            ],
-            workers=[*finders, self._labeller(classify), self._smoother(classifier), self._publisher()],
+            sources=(),
+            workers=[*self._finders(detects, tracks, chip), labeller, self._smoother(smooth), self._publisher()],
             services=services,
             clock=self._clock,
             housekeeping=self._onlookers.housekeeping,
+            # A replay ends worker by worker, as its files do.
+            holds=() if self._replay else outlets,
+            lasting=self._config.takes_sources,
         )
+        paced = not self._replay if paced is None else paced
+        new_capture = partial(self._capture, Numbering(first=0), self._clock.monotonic(), paced)
+        fleet = RunningFleet(runner, outlets, new_capture, self._ledger)
+        for source in self._config.sources:
+            fleet.start(source)
         channels = {
             "frames": tuple(self._frames),
             "chips": (self._chips,),
             "readings": (self._readings,),
             "events": (self._events,),
         }
-        models = (detector, _snapshot("classify", classifier))
-        return Machine(runner, captures, tracks, classify, self._ledger, channels, models)
+        models = (found_by, _snapshot("classify", classifier))
+        knobs = Knobs(detector, detects, tracks, chip, labeller, smooth)
+        return Machine(runner, fleet, knobs, tracks, classify, self._ledger, channels, models)
 
     def _open_classifier(self) -> EmotionClassifier:
         config = self._config.stages.classify
@@ -120,25 +140,21 @@ class Builder:
         session = open_session(model, config.device, _threads(config.threads, 2))
         return EmotionClassifier(session, model.card, config.max_batch)
 
-    def _finders(self, tracks: Sequence[Track]) -> tuple[list[Worker[Any, Any]], ModelSnapshot]:
+    def _finders(self, detects: Sequence[Detect], tracks: Sequence[Track], chip: Chip) -> list[Worker[Any, Any]]:
         """detect > track > chip, as several workers that share one detector, each with its own sources."""
-        stages = self._config.stages
-        detector, snapshot = self._open_detector()
+        most = len(self._config.sources) if self._replay else lanes.CAMERAS
         outlet: Outlet[Any] = Outlet(self._chips, self._workers, self._chips.put)
         return [
             Worker(
                 f"detect {number}",
                 inbox,
-                Chain(
-                    Chain(Detect(detector, stages.detect, self._ledger, self._clock), track),
-                    Chain(Tap(self._onlookers.faces), Chip(stages.chip)),
-                ),
+                Chain(Chain(detect, track), Chain(Tap(self._onlookers.faces), chip)),
                 outlet,
-                max_items=len(self._config.sources) * self._abreast,
+                max_items=most * self._abreast,
                 per_lane=self._abreast,
             )
-            for number, (inbox, track) in enumerate(zip(self._frames, tracks, strict=True))
-        ], snapshot
+            for number, (inbox, detect, track) in enumerate(zip(self._frames, detects, tracks, strict=True))
+        ]
 
     def _open_detector(self) -> tuple[Detector, ModelSnapshot]:
         config = self._config.stages.detect
@@ -154,10 +170,12 @@ class Builder:
         outlet: Outlet[Any] = Outlet(self._readings, 1, self._readings.put)
         return Worker("classify", self._chips, classify, outlet, max_items=config.max_batch, max_wait_s=wait_s)
 
-    def _smoother(self, classifier: EmotionClassifier) -> Worker[Any, Any]:
+    def _smooth(self, classifier: EmotionClassifier) -> Smooth:
         card = classifier.card
         events = EventBuilder(self._run_id, (card.name, card.sha256), self._clock, self._replay)
-        smooth = Smooth(self._config.stages.smooth, events, self._onlookers.emotion)
+        return Smooth(self._config.stages.smooth, events, self._onlookers.emotion)
+
+    def _smoother(self, smooth: Smooth) -> Worker[Any, Any]:
         outlet: Outlet[Any] = Outlet(self._events, 1, self._events.put)
         return Worker("smooth", self._readings, smooth, outlet, max_items=lanes.READINGS)
 
@@ -174,31 +192,36 @@ class Builder:
 
             return put
 
-        return [
-            Outlet(channel, len(self._config.sources[number :: self._workers]), put_into(channel))
-            for number, channel in enumerate(self._frames)
-        ]
+        # The runner, where it holds them, is a producer from the start; each source is one when it begins.
+        producers = 0 if self._replay else 1
+        return [Outlet(channel, producers, put_into(channel)) for channel in self._frames]
 
-    def _captures(self, outlets: Sequence[Outlet[Any]], paced: bool) -> tuple[Capture, ...]:
-        epoch_s = self._clock.monotonic()
-        return tuple(
-            Capture(
-                source,
-                outlets[place % self._workers].put,
-                self._ledger,
-                self._clock,
-                paced=paced,
-                wall_time=not self._replay,
-                epoch_s=epoch_s,
-            )
-            for place, source in enumerate(self._config.sources)
+    def _capture(
+        self,
+        indices: Numbering,
+        epoch_s: float,
+        paced: bool,
+        source: SourceConfig,
+        outlet: Outlet[Any],
+        open_reader: OpenReader,
+    ) -> Capture:
+        return Capture(
+            source,
+            outlet.put,
+            self._ledger,
+            self._clock,
+            paced=paced,
+            wall_time=not self._replay,
+            epoch_s=epoch_s,
+            open_reader=open_reader,
+            indices=indices,
         )
 
 
 def _worker_count(config: PipelineConfig) -> int:
     wanted = config.stages.detect.workers
     limit = cores() if wanted == "auto" else wanted
-    return max(1, min(limit, len(config.sources)))
+    return limit if config.takes_sources else max(1, min(limit, len(config.sources)))
 
 
 def _threads(wanted: int | None, workers: int) -> int:

@@ -48,6 +48,11 @@ class PipelineConfig:
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
 
     @property
+    def takes_sources(self) -> bool:
+        """Whether sources may be added over HTTP; then a run goes on without any, and there may be none at first."""
+        return self.mode == "live" and self.api.enabled and self.api.sources.enabled
+
+    @property
     def retention_days(self) -> float | None:
         """The shorter of `history.retention_days` and `privacy.retention_days`; None keeps everything."""
         limits = (self.history.retention_days, self.privacy.retention_days)
@@ -81,7 +86,7 @@ def parse(text: str) -> PipelineConfig:
     raw = yamlfile.mapping(text, "name: and sources:", problems)
     problems += yamlfile.repeated(raw.get("sources"), "sources", "id")
     config = _SHAPE.check(raw, problems)
-    if config is not None and not config.sources:
+    if config is not None and not config.sources and not config.takes_sources:
         problems.append("sources: is empty; name at least one camera, for example {id: door, uri: webcam:0}")
     if config is not None:
         problems += _contradictions(config)

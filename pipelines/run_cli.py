@@ -16,8 +16,9 @@ from engine.errors import ConfigError
 from engine.private_redis import private_redis
 from pipelines import logs
 from pipelines.config import PipelineConfig, load
+from pipelines.reload import Reload
 from pipelines.service import Service
-from pipelines.signals import INTERRUPTED, stop_on_signal
+from pipelines.signals import INTERRUPTED, reload_on_hangup, stop_on_signal
 from pipelines.yamlfile import shipped
 
 FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
@@ -31,14 +32,17 @@ FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=Tru
 def run(config: Path, for_s: float | None, run_id: str | None) -> int:
     """Run CONFIG: cameras in, emotion events out, headless, until Ctrl-C.
 
+    When CONFIG changes, and on SIGHUP, it is read again: what differs is taken over, or waits for the next start.
+
     \b
     Examples:
       moodline run configs/webcam.yaml
       DOOR_RTSP=rtsp://user:secret@10.0.0.7/live moodline run configs/rtsp.yaml
       moodline run configs/file.yaml --for 60
     """
+    reload = Reload(config)
     service = Service(load(config), check_run_id(run_id))
-    code = run_until_signal(service, for_s, lambda: _say_where(service))
+    code = run_until_signal(service, for_s, lambda: _say_where(service), reload.of(service))
     failures = service.failures()
     for line in failures:
         logs.say(f"moodline: {line}")
@@ -82,10 +86,14 @@ def check_run_id(run_id: str | None) -> str | None:
     return run_id
 
 
-def run_until_signal(service: Service, for_s: float | None, on_open: Callable[[], None]) -> int:
-    """0 at the end or on SIGTERM, 130 on Ctrl-C; a second signal ends the process at once."""
+def run_until_signal(
+    service: Service, for_s: float | None, on_open: Callable[[], None], reload: Reload | None = None
+) -> int:
+    """0 at the end or on SIGTERM, 130 on Ctrl-C; a second signal ends the process at once. SIGHUP asks `reload`."""
     first_signal = stop_on_signal(service.stop)
-    service.run(for_s, on_open)
+    if reload:
+        reload_on_hangup(reload.ask)
+    service.run(for_s, on_open, [("reload", reload)] if reload else [])
     _say_end(service)
     return INTERRUPTED if first_signal() == signal.SIGINT else 0
 
@@ -119,7 +127,7 @@ def _say_end(service: Service) -> None:
     status = service.last
     if status is None:
         return
-    frames = sum(source.frames.captured for source in status.sources)
+    frames = sum(source.frames.captured for source in status.sources) + status.removed.captured
     left = f"{status.bus.pending} wait in the history for the next run" if status.bus.pending else "all sent"
     counts = f"{frames} frames, {sum(status.events.values())} events, {left}"
     logs.say(f"moodline: stopped after {status.uptime_s:.1f} s: {counts}")

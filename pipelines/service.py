@@ -1,7 +1,7 @@
 """A whole run: history, bus, relay, API and the machine, opened in order and closed in reverse."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Lock
@@ -13,8 +13,13 @@ from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
 from engine.errors import ConfigError, HistoryError
 from engine.history import History, Retention
+from engine.ledger import NO_FRAMES
 from engine.preview import Shots
 from engine.relay import Relay
+from engine.runner import Service as Beside
+from engine.sources.browsers import BrowserCameras
+from engine.sources.managed import ManagedSources
+from engine.sources.rules import SourceRules
 from engine.stages.capture import Capture
 from engine.stages.publish import Publish
 from engine.status import RunStatus, SourceSnapshot
@@ -29,6 +34,7 @@ class Service:
 
     def __init__(self, config: PipelineConfig, run_id: str | None = None, clock: Clock | None = None) -> None:
         self.config = config
+        """As it runs now; `take_over` changes it."""
         self.run_id = run_id or ids.new_ulid()
         self.api_url: str | None = None
         self.last: RunStatus | None = None
@@ -45,13 +51,20 @@ class Service:
         self._shots = Shots()
         self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
+        self._managed: ManagedSources | None = None
         self._stopped = False
         self._lock = Lock()
 
-    def run(self, for_s: float | None = None, on_open: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        for_s: float | None = None,
+        on_open: Callable[[], None] = lambda: None,
+        beside: Sequence[tuple[str, Beside]] = (),
+    ) -> None:
         """Open everything, run until the sources end, `stop`, or `for_s` seconds.
 
-        `on_open` is called once, when all is open and the first camera is about to be.
+        `on_open` is called once, when all is open and the first camera is about to be. `beside` are services that
+        begin and end with the run.
 
         Raises:
             ConfigError: the history or the API's port cannot be opened.
@@ -62,8 +75,9 @@ class Service:
             stack.callback(self._bus.close)
             onlookers = Onlookers(self._shots.on_faces, self._shots.on_emotion)
             builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
-            machine = builder.build([("relay", self._relay), ("retention", self._retention)])
-            self._open_api(stack)
+            machine = builder.build([("relay", self._relay), ("retention", self._retention), *beside])
+            self._managed = self._manage(machine)
+            self._open_api(stack, machine)
             with self._lock:
                 self._machine = machine
                 if self._stopped:
@@ -75,6 +89,18 @@ class Service:
                 if machine.runner.state == "failed":
                     machine.ledger.fail_in_flight()
                 self.last = self.status()
+
+    def take_over(self, config: PipelineConfig) -> None:
+        """Run with the sources of `config` and those settings of its stages that can be taken over; any thread.
+
+        What is the same goes on undisturbed. In a replay, and before the run has begun, nothing happens.
+        """
+        machine, managed = self._machine, self._managed
+        if machine and managed:
+            with machine.runner.changing():
+                managed.reconfigure(config.sources)
+            machine.knobs.turn(config.stages)
+            self.config = config
 
     def stop(self) -> None:
         """Ask for an orderly end; any thread, also a signal handler, at any time."""
@@ -114,6 +140,7 @@ class Service:
             chips=_chips(machine) if machine else {},
             history=self._history.snapshot(),
             bus=self._relay.snapshot(),
+            removed=machine.ledger.removed() if machine else NO_FRAMES,
         )
 
     def _has_rows(self) -> None:
@@ -124,6 +151,14 @@ class Service:
         """A live run outlasts a full disk; the end does not wait for it, and neither does a replay."""
         machine = self._machine
         return self.config.mode == "live" and machine is not None and machine.runner.state in ("starting", "running")
+
+    def _manage(self, machine: Machine) -> ManagedSources | None:
+        if self.config.mode == "replay":
+            return None
+        store = self._history.source_store(self.config.name)
+        managed = ManagedSources(machine.fleet, store, SourceRules(self.config.api.sources), self.config.sources)
+        managed.begin()
+        return managed
 
     def _open_history(self, stack: ExitStack) -> None:
         try:
@@ -140,11 +175,20 @@ class Service:
         except HistoryError as error:
             logger.warning("the next run will note the end of this one: %s", error)
 
-    def _open_api(self, stack: ExitStack) -> None:
+    def _open_api(self, stack: ExitStack, machine: Machine) -> None:
         if not self.config.api.enabled:
             return
         app = create_app(
-            self, self._history, self.config.api, __version__, self._clock, self._bell, self.config.privacy, self._shots
+            self,
+            self._history,
+            self.config.api,
+            __version__,
+            self._clock,
+            self._bell,
+            self.config.privacy,
+            self._shots,
+            self._managed,
+            self._browser_cameras(machine),
         )
         server = ApiServer(app, self.config.api)
         server.start()
@@ -154,15 +198,26 @@ class Service:
         self.api_url = server.url
         logger.info("API at %s", server.url)
 
+    def _browser_cameras(self, machine: Machine) -> BrowserCameras | None:
+        """None where they may not be sent, and in a replay, which has its footage."""
+        managed = self._managed
+        if managed is None or not self.config.api.takes_browser_cameras:
+            return None
+
+        def known() -> dict[str, str]:
+            wanted = {source.config.id: source.config.shown for source in managed.all()}
+            return wanted | {source.source_id: source.uri for source in machine.fleet.snapshots()}
+
+        return BrowserCameras(machine.fleet, known)
+
     def _seen_sources(self) -> tuple[SourceSnapshot, ...]:
         machine = self._machine
         return self._sources(machine) if machine else ()
 
     def _sources(self, machine: Machine) -> tuple[SourceSnapshot, ...]:
-        snapshots = [capture.snapshot() for capture in machine.captures]
         return tuple(
             replace(snapshot, tracks=sum(track.active(snapshot.source_id) for track in machine.tracks))
-            for snapshot in snapshots
+            for snapshot in machine.fleet.snapshots()
         )
 
 

@@ -21,6 +21,7 @@ ROWS = [
     # Forged requests
     ("a foreign Origin changes nothing", f"{API}test_stats.py", "a_page_from_elsewhere_erases_nothing"),
     ("forms and cross-site requests", HOSTILE, "Sec-Fetch-Site: cross-site"),
+    ("documentation is off elsewhere", f"{API}test_sources.py", "documentation_is_there_where_only_this_machine"),
     # Input
     ("counts, times and names out of range", HOSTILE, "NO_COUNTS"),
     ("NUL and control characters", HOSTILE, "NO_NAMES"),
@@ -31,7 +32,16 @@ ROWS = [
     ("readers that do not read", f"{API}test_stream.py", "a_reader_that_stops_reading_is_cut"),
     ("SQL is text", HOSTILE, "DROP TABLE events"),
     ("answers are paged and bounded", HOSTILE, "answers_are_bounded"),
-    # Sources: they come from the configuration alone; nothing can be added over HTTP
+    ("JSON in other clothes changes nothing", f"{API}test_sources.py", "a_body_is_one_json_object_and_says_so"),
+    ("no GET with effects", f"{API}test_sources.py", "a_page_from_elsewhere_changes_nothing"),
+    # Sources
+    ("added over HTTP: off by default", f"{API}test_sources.py", "where_it_is_off_nothing_changes"),
+    ("hosts and addresses", f"{API}test_hostile_sources.py", "places_that_must_not_be_reached"),
+    ("addresses that hide something", f"{API}test_hostile_sources.py", "addresses_that_hide_something_are_refused"),
+    ("names that are turned later", "engine/sources/test_rules.py", "a_name_that_is_turned_to_this_machine_later"),
+    ("files of one folder", "engine/sources/test_rules.py", "files_come_from_their_folder_alone"),
+    ("redirects and playlists", "engine/sources/test_rules.py", "neither_redirects_nor_playlists_lead_elsewhere"),
+    ("no port scanner", "engine/sources/test_rules.py", "closed_silent_forbidden_and_unknown_sound_alike"),
     ("schemes and line breaks", "engine/sources/test_config.py", "'concat' is no kind of source"),
     # Media
     ("bombs are refused before decoding", "engine/sources", "max_pixels"),

@@ -42,8 +42,8 @@ def create_app(
     bell: Bell | None = None,
     privacy: PrivacyConfig | None = None,
     shots: Shots | None = None,
-    cameras: BrowserCameras | None = None,
     sources: ManagedSources | None = None,
+    cameras: BrowserCameras | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from engine.api import problems
 from engine.api.privacy import PrivacyConfig
-from engine.api.query import NoQuery
+from engine.api.query import DECIMAL, WHOLE, NoQuery
 from engine.api.viewing import TooManyViewers, Viewer, Viewing
 from engine.fields import Name
 from engine.preview import Look, Rendered
@@ -48,8 +48,10 @@ EXAMPLE = (
 class SnapshotQuery(NoQuery):
     """How a picture is to look."""
 
-    width: int | None = Field(default=None, ge=16, le=8192, description="In pixels; pictures are never enlarged.")
-    quality: int = Field(default=80, ge=1, le=100, description="Of the JPEG.")
+    width: Annotated[int | None, WHOLE] = Field(
+        default=None, ge=16, le=8192, description="In pixels; pictures are never enlarged."
+    )
+    quality: Annotated[int, WHOLE] = Field(default=80, ge=1, le=100, description="Of the JPEG.")
     blur: bool = Field(default=False, description="Blur all faces; always so where `privacy.blur_preview` is set.")
     faces: bool = Field(default=False, description="Whether to send `X-Faces`.")
 
@@ -57,7 +59,9 @@ class SnapshotQuery(NoQuery):
 class PreviewQuery(SnapshotQuery):
     """How pictures are to look, and how often they come."""
 
-    fps: float = Field(default=10, ge=0.1, le=60, allow_inf_nan=False, description="At most so many a second.")
+    fps: Annotated[float, DECIMAL] = Field(
+        default=10, ge=0.1, le=60, allow_inf_nan=False, description="At most so many a second."
+    )
     faces: bool = Field(default=True, description="Whether each part has `X-Faces`.")
 
 

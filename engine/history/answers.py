@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select
 
 from engine.history import readings, schema
 from engine.history.database import Database
+from engine.history.minutes import added_up
 from engine.history.queries import (
     FEW_TRACKS,
     event_page,
@@ -153,7 +154,9 @@ class Answers:
 
     def stats(self, wanted: StatsFilter, by_source: bool = True) -> tuple[EmotionBucket, ...]:
         """How much each emotion was seen, in buckets of time; buckets in which no face was seen are left out."""
-        return readings.buckets_of(self._rows(readings.stats_query(wanted, by_source)))
+        with self._database.read() as connection:
+            query = readings.stats_query(wanted, by_source, added_up(connection))
+            return readings.buckets_of(connection.execute(query).all())
 
     def sources(self) -> tuple[SourceRecord, ...]:
         """All sources that ever had an event here, by name."""

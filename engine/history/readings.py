@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, literal_column, select, union_all
 
 from engine import jsontext
+from engine.history.minutes import WIDTH_S
 from engine.history.records import EmotionBucket, Sample, StatsFilter
 from engine.history.rows import second_of
-from engine.history.schema import samples
+from engine.history.schema import minutes, samples
 
 
 def timeline_page(
@@ -32,16 +33,42 @@ def sample_of(row: Any) -> Sample:
     return Sample(_moment(row.second), row.label, row.confidence, jsontext.loads(row.scores))
 
 
-def stats_query(wanted: StatsFilter, by_source: bool) -> Select[Any]:
-    """One row per bucket, source where asked for, and label."""
-    second = samples.c.second
-    bucket = (second - second % wanted.bucket_s).label("bucket")
-    keys = (bucket, samples.c.source_id, samples.c.label) if by_source else (bucket, samples.c.label)
-    query = select(*keys, func.count().label("seconds"), func.count(samples.c.track_uid.distinct()).label("tracks"))
-    query = query.where(second >= second_from(wanted.start), second < second_from(wanted.end))
-    if wanted.source_id is not None:
-        query = query.where(samples.c.source_id == wanted.source_id)
+def stats_query(wanted: StatsFilter, by_source: bool, added_up: int = 0) -> Select[Any]:
+    """One row per bucket, source where asked for, and label.
+
+    Whole minutes before the minute `added_up` are read from the table `minutes`, all else from the samples.
+    """
+    seen = _seen(wanted, added_up).subquery("seen").c
+    bucket = (seen.second - seen.second % wanted.bucket_s).label("bucket")
+    keys = (bucket, seen.source_id, seen.label) if by_source else (bucket, seen.label)
+    query = select(
+        *keys, func.sum(seen.seconds).label("seconds"), func.count(seen.track_uid.distinct()).label("tracks")
+    )
     return query.group_by(*keys)
+
+
+def _seen(wanted: StatsFilter, added_up: int) -> Any:
+    start, end = second_from(wanted.start), second_from(wanted.end)
+    first, last = -(-start // WIDTH_S), min(added_up, end // WIDTH_S)
+    if wanted.bucket_s % WIDTH_S or first >= last:
+        return _samples(wanted, start, end)
+    at = minutes.c.minute
+    whole = select((at * WIDTH_S).label("second"), minutes.c.source_id, minutes.c.label, minutes.c.track_uid,
+                   minutes.c.seconds)  # fmt: skip
+    whole = whole.where(at >= first, at < last, *_of_source(minutes, wanted))
+    edges = (_samples(wanted, start, first * WIDTH_S), _samples(wanted, last * WIDTH_S, end))
+    return union_all(whole, *edges)
+
+
+def _samples(wanted: StatsFilter, start: int, end: int) -> Select[Any]:
+    second = samples.c.second
+    one: Any = literal_column("1").label("seconds")
+    query = select(second, samples.c.source_id, samples.c.label, samples.c.track_uid, one)
+    return query.where(second >= start, second < end, *_of_source(samples, wanted))
+
+
+def _of_source(table: Table, wanted: StatsFilter) -> list[ColumnElement[bool]]:
+    return [] if wanted.source_id is None else [table.c.source_id == wanted.source_id]
 
 
 def buckets_of(rows: Any) -> tuple[EmotionBucket, ...]:
@@ -52,7 +79,14 @@ def buckets_of(rows: Any) -> tuple[EmotionBucket, ...]:
         group = list(found)
         total = sum(row.seconds for row in group)
         buckets += (
-            EmotionBucket(_moment(second), source_id or None, row.label, row.seconds, row.seconds / total, row.tracks)
+            EmotionBucket(
+                _moment(second),
+                source_id or None,
+                row.label,
+                int(row.seconds),
+                int(row.seconds) / int(total),
+                row.tracks,
+            )
             for row in group
         )
     return tuple(buckets)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select
 
+from engine.history import minutes
 from engine.history.database import Database
 from engine.history.records import Removed
 from engine.history.rows import second_of
@@ -51,6 +52,7 @@ def erase_track(database: Database, track_uid: str) -> Removed:
             tracks=connection.execute(delete(tracks).where(tracks.c.track_uid == track_uid)).rowcount,
             unsent=_count_unsent(connection, rows),
         )
+        minutes.forget_track(connection, track_uid)
     database.settle()
     return removed
 
@@ -79,6 +81,7 @@ def _remove_of_tracks(connection: Connection, rows: Sequence[Any]) -> tuple[int,
     for track_uid, second in seconds.items():
         terms = (samples.c.track_uid == track_uid, samples.c.second <= second)
         removed += connection.execute(delete(samples).where(*terms)).rowcount
+    minutes.forget_before(connection, list(seconds), list(seconds.values()))
     left = select(events.c.id).where(events.c.track_uid == tracks.c.track_uid).correlate(tracks).exists()
     gone = connection.execute(delete(tracks).where(tracks.c.track_uid.in_(list(seconds)), ~left)).rowcount
     return removed, gone

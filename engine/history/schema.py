@@ -136,6 +136,19 @@ samples = Table(
     sqlite_with_rowid=False,
 )
 
+# The samples of a track in one whole minute since 1970, added up for each label: what statistics read (minutes.py).
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("minute", BigInteger, nullable=False),
+    Column("source_id", String(64), nullable=False),
+    Column("label", String(64)),
+    Column("track_uid", String(26), nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Index("minutes_by_time", "minute", "source_id", "label", "track_uid", "seconds"),
+    Index("minutes_of_track", "track_uid", "minute"),
+)
+
 # `position` is a row id where `run_id` is empty, and otherwise the `seq` of the last event of that run.
 cursors = Table(
     "cursors",

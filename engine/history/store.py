@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from engine.clock import Clock, SystemClock
 from engine.errors import HistoryError
-from engine.history import removal, schema
+from engine.history import minutes, removal, schema
 from engine.history.answers import Answers
 from engine.history.database import Database
 from engine.history.outbox import Outbox
@@ -84,7 +84,7 @@ class History(Answers):
                     if self._in_doubt != events[-1].event_id or not _all_stored(connection, events):
                         if strange:
                             know_runs(connection, strange, now)
-                        store(connection, events, now)
+                        minutes.roll(connection, now, store(connection, events, now))
             except HistoryError:
                 self._in_doubt = events[-1].event_id
                 raise

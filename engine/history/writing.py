@@ -49,14 +49,16 @@ def upsert_into(connection: Connection, table: Table) -> Any:
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def store(connection: Connection, events: Sequence[EmotionEvent], now: datetime) -> None:
-    """Store `events` and what they say of their tracks, sources and runs."""
+def store(connection: Connection, events: Sequence[EmotionEvent], now: datetime) -> list[dict[str, Any]]:
+    """Store `events` and what they say of their tracks, sources and runs; the samples that are stored."""
     _EVENTS(connection, [event_row(event, now) for event in events])
     tracks = track_rows(events, now)
     _place_last_sight(connection, tracks)
     _TRACKS(connection, tracks)
-    _SAMPLES(connection, sample_rows(events))
+    samples = sample_rows(events)
+    _SAMPLES(connection, samples)
     _SOURCES(connection, source_rows(events))
+    return samples
 
 
 def know_runs(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:

@@ -123,6 +123,7 @@ class _Opener:
     def __init__(self, rules: SourceRules) -> None:
         self._rules = rules
         self._turn = 0
+        self._said = ""
 
     def __call__(self, config: SourceConfig) -> Reader:
         """Raises `SourceError`, which does not tell a closed port from a silent, forbidden or unknown host."""
@@ -152,4 +153,7 @@ class _Opener:
         return open_http(config, where, target.place)
 
     def _log(self, config: SourceConfig, reason: str) -> None:
-        logger.info("source %s: %s", config.id, reason)
+        """What really happened, for whoever runs the engine; once, not at each try."""
+        if reason != self._said:
+            logger.info("source %s: %s", config.id, reason)
+        self._said = reason

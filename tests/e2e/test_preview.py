@@ -78,6 +78,14 @@ def overlap(one, other):
     return wide * high / (area(one) + area(other) - wide * high)
 
 
+def roughness(image):
+    """How much the slope of the grey levels changes from pixel to pixel; whatever edge runs through.
+
+    Of these faces at quality 95: clean 1.6 to 4, blurred 0.6 to 1, which is what JPEG leaves.
+    """
+    return np.median(np.abs(np.diff(image.mean(axis=2), 2, axis=1)))
+
+
 def is_whole(face, size=(640, 360), edge=8):
     x1, y1, x2, y2 = face.box
     return face.score > 0.9 and x1 > edge and y1 > edge and x2 < size[0] - edge and y2 < size[1] - edge
@@ -110,8 +118,7 @@ def test_a_detector_finds_no_face_in_a_blurred_picture(engine, detector):
             for told in map(box_of, part.faces):
                 assert max((overlap(face.box, told) for face in found), default=0) < 0.3
                 left, top, right, bottom = told
-                inside = image[top:bottom, left:right].mean(axis=2)
-                assert np.abs(np.diff(inside, axis=1)).mean() < 0.1 * max(inside.std(), 10)
+                assert right - left < 20 or roughness(image[top:bottom, left:right]) < 1.3
                 checked += 1
     assert checked >= 6
 

@@ -23,7 +23,10 @@ sources:
 stages: {detect: {model: haar, every_s: 0.5}}
 bus: {url: "${BUS}"}
 history: {url: "sqlite:///canary.db"}
-api: {port: 0, tokens: [{token: "${TOKEN}", scopes: [read, operate]}]}
+api:
+  port: 0
+  tokens: [{token: "${TOKEN}", scopes: [read, operate]}]
+  sources: {enabled: true, schemes: [rtsp, http], hosts: [127.0.0.1]}
 """
 SECRETS = {
     "RAW": f"rtsp://admin:{CANARY}@127.0.0.1:9/live",
@@ -38,15 +41,42 @@ PATHS = (
 )  # fmt: skip
 
 
-def ask(url: str, token: str | None) -> str:
+ADDED = {
+    "quoted": f"rtsp://admin:{quote(CANARY, safe='')}@127.0.0.1:9/live",
+    "asked": f"http://127.0.0.1:9/video?user=admin&password={quote(CANARY, safe='')}",
+    "raw": f"rtsp://admin:{CANARY}@127.0.0.1:9/live",  # refused
+    "elsewhere": f"rtsp://admin:{quote(CANARY, safe='')}@10.0.0.7/live",  # refused
+}
+
+
+def ask(url: str, token: str | None, method: str = "GET", body: object = None) -> str:
     """What `url` answers, headers and all."""
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    data = None if body is None else json.dumps(body).encode()
+    if data:
+        headers["Content-Type"] = "application/json"
+    request = urllib.request.Request(url, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return f"{answer.headers}{answer.read().decode()}"
+            return f"{answer.status} {answer.headers}{answer.read().decode()}"
     except urllib.error.HTTPError as error:
         with error:
             return f"{error.code} {error.headers}{error.read().decode()}"
+
+
+def added(program: Running) -> dict[str, str]:
+    """What is answered to cameras that are added, looked at, changed, and never reached."""
+    path = f"{program.url}/api/v1/sources"
+    told = {f"add {name}": ask(path, TOKEN, "POST", {"id": f"added-{name}", "uri": uri}) for name, uri in ADDED.items()}
+    assert [text[:4] for text in told.values()] == ["201 ", "201 ", "422 ", "422 "], told
+    until(lambda: '"state":"offline"' in ask(f"{path}/added-quoted", TOKEN), 40)
+    for name in ("quoted", "asked"):
+        told[f"look at {name}"] = ask(f"{path}/added-{name}", TOKEN)
+        told[f"change {name}"] = ask(f"{path}/added-{name}", TOKEN, "PATCH", {"fps": 1})
+        told[f"pause {name}"] = ask(f"{path}/added-{name}", TOKEN, "PATCH", {"paused": True})
+        told[f"add {name} again"] = ask(path, TOKEN, "POST", {"id": f"added-{name}", "uri": ADDED[name]})
+        told[f"add {name} wrongly"] = ask(path, TOKEN, "POST", {"id": ADDED[name], "fps": ADDED[name], ADDED[name]: 1})
+    return told
 
 
 def test_no_secret_gets_out_by_any_door(tmp_path: Path) -> None:
@@ -55,7 +85,11 @@ def test_no_secret_gets_out_by_any_door(tmp_path: Path) -> None:
     with Running(tmp_path / "log", "--debug", "run", path, cwd=tmp_path, **SECRETS) as program:
         program.wait_ready()
         until(lambda: '"offline"' in ask(f"{program.url}/api/v1/events?type=status", TOKEN), 40)
-        told = {path: ask(program.url + path, TOKEN) for path in PATHS}
+        told = added(program)
+        told |= {path: ask(program.url + path, TOKEN) for path in PATHS}
+        # What is stored with its password is overwritten when it is removed.
+        for name in ("quoted", "asked"):
+            assert ask(f"{program.url}/api/v1/sources/added-{name}", TOKEN, "DELETE").startswith("204 ")
         told["without a token"] = ask(f"{program.url}/api/v1/status", None)
         told["with a wrong one"] = ask(f"{program.url}/api/v1/status", "wrong")
         told["command line"] = Path(f"/proc/{program.process.pid}/cmdline").read_text()

@@ -168,3 +168,71 @@ def test_the_end_of_the_last_source_is_noticed_at_once():
     runner.clock = OnlyNews()
     runner.run()
     assert runner.state == "stopped"
+
+
+def live(*stages):
+    """A run that goes on without any source, and the outlet that sources may have."""
+    channel = Channel(4)
+    outlet = Outlet(channel, 1, channel.put)
+    workers = [Worker(f"stage {place}", channel, stage) for place, stage in enumerate(stages)]
+    return Runner([], workers, [], SystemClock(), holds=[outlet], lasting=True), outlet
+
+
+def wait_for(event):
+    assert event.wait(20)
+
+
+def test_sources_added_before_and_while_it_runs_are_run_and_told_to_be_gone_by_the_supervisor():
+    stage, gone = Add(), [threading.Event(), threading.Event()]
+    runner, outlet = live(stage)
+    runner.add("first", Counter(outlet.put, 3), outlet, gone[0].set)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    wait_for(gone[0])
+    runner.add("second", Counter(outlet.put, 4), outlet, gone[1].set)
+    wait_for(gone[1])
+    assert runner.state == "running"
+    runner.stop()
+    thread.join(20)
+    assert sorted(stage.seen) == [0, 0, 1, 1, 2, 2, 3]
+    assert (stage.closed, runner.state, runner.abandoned) == (1, "stopped", ())
+
+
+def test_what_follows_a_source_may_be_added_when_it_is_gone():
+    stage, done = Add(), threading.Event()
+    runner, outlet = live(stage)
+    follow = lambda: runner.add("second", Counter(outlet.put, 1), outlet, done.set)  # noqa: E731
+    runner.add("first", Counter(outlet.put, 1), outlet, follow)
+    runner.lasting = False
+    runner.run()
+    assert done.is_set()
+    assert stage.seen == [0, 0]
+
+
+def test_after_the_end_a_source_is_neither_run_nor_waited_for():
+    runner, outlet = live(Add())
+    runner.stop()
+    runner.run()
+    late = Counter(outlet.put)
+    runner.add("late", late, outlet)
+    assert (late.checks, runner.state) == (0, "stopped")
+
+
+def test_a_source_added_and_stuck_is_left_behind_and_named():
+    stage = Add()
+    runner, outlet = live(stage)
+    runner.add("late", Stuck(outlet.put), outlet)
+    runner.run(for_s=0.1)
+    assert runner.abandoned == ("capture late",)
+    assert stage.closed == 1
+
+
+def test_an_outlet_is_closed_with_its_last_producer():
+    channel = Channel(4)
+    outlet = Outlet(channel, 1, channel.put)
+    outlet.open()
+    outlet.close()
+    outlet.put(1)
+    outlet.close()
+    with pytest.raises(ChannelClosed):
+        outlet.put(2)

@@ -217,6 +217,25 @@ def test_a_bound_to_their_number(history: History) -> None:
 
 
 @pytest.mark.parametrize(
+    ("api", "problem"),
+    [
+        ("{sources: {hosts: [10.0.0.7/8]}}", "api.sources.hosts: '10.0.0.7/8' is no network: "),
+        ("{sources: {hosts: ['cam*']}}", "api.sources.hosts: 'cam*': expected a name of letters a to z"),
+        ("{sources: {schemes: [gopher]}}", "api.sources.schemes[0]: 'gopher' should be 'rtsp', 'rtsps'"),
+        ("{sources: {schemes: []}}", "api.sources.schemes: "),
+        ("{sources: {max: 0}}", "api.sources.max: 0 should be greater than or equal to 1"),
+        ("{sources: {enable: true}}", "api.sources.enable: unknown key; did you mean 'enabled'?"),
+        ("{sources: {files: ''}}", "api.sources.files: ''"),
+        ("{docs: 7}", "api.docs: 7 should be a valid boolean"),
+    ],
+)  # fmt: skip
+def test_rules_that_make_no_sense_are_told_with_their_key(api: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"name: x\nsources: [{{id: a, uri: 'demo:'}}]\napi: {api}\n")
+    assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
     ("host", "docs", "there"),
     [("127.0.0.1", None, True), ("127.0.0.1", False, False), ("0.0.0.0", None, False), ("0.0.0.0", True, True)],
 )
@@ -233,7 +252,11 @@ def test_documentation_is_there_where_only_this_machine_asks_or_it_is_wanted(
 @pytest.mark.parametrize(
     "number", ["1_0", "%2B10", "%2010", "10%20", "1%200", "%D9%A1%D9%A0", "%EF%BC%91", "10.0", "1e1", "0b1", "10%00"]
 )
-@pytest.mark.parametrize("parameter", ["events?limit", "tracks?limit", "stats/emotions?bucket_s"])
+@pytest.mark.parametrize(
+    "parameter",
+    ["events?limit", "tracks?limit", "stats/emotions?bucket_s", "sources/door/snapshot.jpg?width",
+     "sources/door/preview.mjpeg?quality"],
+)  # fmt: skip
 def test_numbers_are_plain_digits(client: TestClient, parameter: str, number: str) -> None:
     answer = client.get(f"/api/v1/{parameter}={number}")
     assert "write a whole number in digits" in refused(answer, 422)
@@ -241,8 +264,8 @@ def test_numbers_are_plain_digits(client: TestClient, parameter: str, number: st
 
 @pytest.mark.parametrize("number", ["1_0", "%2B1", "%201", "1%20", "%D9%A1", "infinity", "0x1", "1,5", ".", ""])
 def test_durations_are_plain_numbers(client: TestClient, number: str) -> None:
-    answer = client.get(f"/api/v1/tracks?min_duration_s={number}")
-    assert "write a number such as 1.5" in refused(answer, 422)
+    for path in ("tracks?min_duration_s", "sources/door/preview.mjpeg?fps"):
+        assert "write a number such as 1.5" in refused(client.get(f"/api/v1/{path}={number}"), 422)
 
 
 def test_usual_numbers_are_read(client: TestClient) -> None:

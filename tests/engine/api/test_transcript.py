@@ -10,7 +10,9 @@ import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.history import History
+from engine.sources.config import SourceConfig
 from tests.support.documents import event
+from tests.support.managing import Managed
 from tests.support.run_status import FixedView
 
 DOCS = Path(__file__).parents[3] / "docs" / "http.md"
@@ -37,8 +39,9 @@ def url(history: History) -> Iterator[str]:
             event(4, track_id=2, source_id="desk", label="sadness", at="2026-11-22T10:00:10Z"),
         ]
     )
-    config = ApiConfig(port=0, token="open-sesame")
-    running = ApiServer(create_app(FixedView(), history, config, "0.1.0"), config)
+    managed = Managed(history, *(SourceConfig(id=name, uri="demo:") for name in ("door", "desk")))
+    config = ApiConfig(port=0, token="open-sesame", sources=managed.config)
+    running = ApiServer(create_app(FixedView(), history, config, "0.1.0", sources=managed.sources), config)
     running.start()
     yield running.url
     running.stop()
