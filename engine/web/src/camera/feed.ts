@@ -125,6 +125,7 @@ class Run {
     this.link = new Link(this.name, {
       ready: () => {
         this.wait = FIRST_MS;
+        this.webcam.mirror.restart();
         this.webcam.tell({ phase: "live" });
         this.wake?.();
       },

@@ -24,6 +24,8 @@ export class Mirror {
   private readonly kept = new Map<number, Kept>();
   private last: (Kept & { faces: Face[] }) | null = null;
   private seenAt = -Infinity;
+  /** Grows whenever numbers begin anew. */
+  private round = 0;
 
   show(canvas: HTMLCanvasElement | null): void {
     this.canvas = canvas;
@@ -40,13 +42,15 @@ export class Mirror {
     if (!pen) return;
     pen.setTransform(-1, 0, 0, 1, this.glass.width, 0);
     pen.drawImage(from, 0, 0, this.glass.width, this.glass.height);
+    const round = this.round;
     const picture = await createImageBitmap(this.glass);
+    if (round !== this.round) return picture.close();
     this.kept.set(sequence, { picture, width, height });
     this.forget(sequence - KEPT);
     if (performance.now() - this.seenAt > PATIENCE_MS) this.put({ picture, width, height }, []);
   }
 
-  /** Returns the faces as they are shown. */
+  /** What the engine has seen on one of them. */
   take({ sequence, faces, width }: Seen): void {
     const kept = this.kept.get(sequence);
     if (!kept) return;
@@ -55,17 +59,25 @@ export class Mirror {
     this.forget(sequence - 1);
   }
 
-  clear(): void {
+  /** Numbers begin anew; what is on show stays until then. */
+  restart(): void {
+    this.round += 1;
     this.forget(Infinity);
-    this.last = null;
     this.seenAt = -Infinity;
+  }
+
+  clear(): void {
+    this.restart();
+    this.last?.picture.close();
+    this.last = null;
     this.canvas?.getContext("2d", { alpha: false })?.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
   private put(kept: Kept, faces: Face[]): void {
     const before = this.last?.picture;
     this.last = { ...kept, faces };
-    if (before && before !== kept.picture) before.close();
+    const needed = [kept, ...this.kept.values()].some(({ picture }) => picture === before);
+    if (!needed) before?.close();
     this.redraw();
   }
 
