@@ -66,5 +66,5 @@ class Visitor:
     def __exit__(self, kind: object, *_error: object) -> None:
         self.context.close()
         if kind is None:
-            assert self.strays == []
-            assert self.errors == []
+            assert self.strays == [], self.strays
+            assert self.errors == [], self.errors

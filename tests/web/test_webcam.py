@@ -13,6 +13,7 @@ import pytest
 from tests.support.browser import Visitor, chromium
 from tests.support.program import Running
 from tests.support.redis_server import until
+from tests.web.conftest import OPERATE, READ, Engine
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -109,8 +110,8 @@ def test_two_clicks_from_the_demo_to_ones_own_face(browser: Any, demo: Running) 
         page.get_by_role("button", name="Stop").click()
         until(lambda: source(demo) is None, 20)
         assert not panel.is_visible()
-        states = [event["state"] for event in ask(demo, "events?source_id=browser-1&type=status")["items"]]
-        assert states[0] == "ended"
+        statuses = "events?source_id=browser-1&type=status&limit=1"
+        until(lambda: ask(demo, statuses)["items"][0]["state"] == "ended", 20)
 
 
 def test_a_page_that_is_closed_leaves_no_camera_behind(browser: Any, demo: Running) -> None:
@@ -170,3 +171,32 @@ def test_a_page_from_an_insecure_address_says_so(browser: Any, demo: Running) ->
         page = visitor.go("cameras")
         page.get_by_text("Browsers give their camera only to pages from https://").wait_for()
         assert page.get_by_role("button", name="Use this webcam").is_disabled()
+
+
+def seen(engine: Engine, token: str) -> Any:
+    request = urllib.request.Request(f"{engine.url}/api/v1/status", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        sources = json.load(answer)["sources"]
+    return next((one for one in sources if one["source_id"] == "browser-1"), {})
+
+
+def test_the_webcam_goes_on_by_itself_when_the_engine_comes_back(browser: Any, tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    try:
+        engine.wait_ready()
+        with Visitor(browser, engine.url, READ) as reader:
+            assert reader.go().get_by_role("button", name="Use this webcam").is_disabled()
+        with Visitor(browser, engine.url, OPERATE) as visitor:
+            page = visitor.go()
+            start(page)
+            until(lambda: seen(engine, READ).get("state") == "online", 60)
+            engine.kill()
+            page.get_by_text("Your pictures go on as soon as it does").wait_for(timeout=WAIT_MS)
+            engine.start()
+            engine.wait_ready()
+            until(lambda: seen(engine, READ).get("state") == "online", 60)
+            page.locator("aside.webcam.live").wait_for(timeout=WAIT_MS)
+            visitor.errors[:] = [error for error in visitor.errors if "WebSocket" not in error]
+    finally:
+        if engine.program.process.poll() is None:
+            engine.kill()
