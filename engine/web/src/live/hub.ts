@@ -89,7 +89,7 @@ export class PreviewHub {
         if (!ending.signal.aborted && error instanceof Problem) for (const id of ids) this.sinks.get(id)?.fail(error);
         throw error;
       }
-      throw new Problem(0, "the preview ended");
+      // It ended in good order, or was silent for long: asked for again, which tells whether the engine is there.
     });
     return () => ending.abort();
   }
@@ -111,12 +111,14 @@ async function readParts(
     for (;;) {
       clearTimeout(timer);
       // A camera may be silent for long; a connection that died without a word is found out this way.
-      timer = window.setTimeout(() => silence.abort(new Problem(0, "no pictures")), SILENCE_MS);
+      timer = window.setTimeout(() => silence.abort(), SILENCE_MS);
       const { done, value } = await body.read();
       if (done) return;
       alive();
       for (const part of parts.take(value)) take(part);
     }
+  } catch (error) {
+    if (!silence.signal.aborted) throw error;
   } finally {
     clearTimeout(timer);
     void body.cancel().catch(() => undefined);

@@ -84,7 +84,8 @@ export function Tile({ source, hub, news, held, blur }: TileProps) {
       },
       (trouble) => setProblem(trouble.status ? trouble : null),
     );
-  }, [hub, id, seen, still, dead]);
+    // A camera that comes online is asked for anew: the engine may not have known it before.
+  }, [hub, id, seen, still, dead, source.state === "online"]);
   useEffect(() => {
     if (!problem || still || dead) return undefined;
     const timer = setInterval(() => {

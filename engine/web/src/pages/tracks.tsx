@@ -12,6 +12,7 @@ import type { Page, Track } from "../types";
 
 const LIMIT = 50;
 const EVERY_MS = 5000;
+const TRIES = 20;
 const NAMES = ["source_id", "label", "from", "to", "min_duration_s"] as const;
 type Filters = Partial<Record<(typeof NAMES)[number], string>>;
 
@@ -75,7 +76,11 @@ function Pages({ first, filters }: { first: Page<Track>; filters: Filters }) {
   const page = frozen ?? first;
   const more = async () => {
     try {
-      const next = await get<Page<Track>>("tracks", { ...filters, limit: LIMIT, cursor: page.next_cursor });
+      let next: Page<Track> = { items: [], next_cursor: page.next_cursor };
+      // A page may be empty before the last: the engine looks at so many rows at a time.
+      for (let tries = 0; tries < TRIES && next.items.length === 0 && next.next_cursor; tries++) {
+        next = await get<Page<Track>>("tracks", { ...filters, limit: LIMIT, cursor: next.next_cursor });
+      }
       setFrozen({ items: [...page.items, ...next.items], next_cursor: next.next_cursor });
       setProblem(null);
     } catch (error) {
@@ -83,9 +88,16 @@ function Pages({ first, filters }: { first: Page<Track>; filters: Filters }) {
     }
   };
   useEffect(() => setFrozen(null), [JSON.stringify(filters)]);
+  useEffect(() => {
+    if (first.items.length === 0 && first.next_cursor && !frozen) void more();
+  }, [first.items.length, first.next_cursor]);
   if (page.items.length === 0) {
     const filtered = Object.keys(filters).length > 0;
-    return <Note title={t("tracks.none")} how={t(filtered ? "tracks.noneHow" : "tracks.noneYet")} />;
+    return (
+      <Note title={t("tracks.none")} how={t(filtered ? "tracks.noneHow" : "tracks.noneYet")}>
+        {page.next_cursor && <button type="button" onClick={() => void more()}>{t("tracks.more")}</button>}
+      </Note>
+    );
   }
   return (
     <>
