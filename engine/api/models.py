@@ -42,7 +42,9 @@ class Source(_View):
 
 
 class ListedSource(Source):
-    origin: Literal["file", "api"] = Field(description="Where it is from: the configuration file, or this API.")
+    origin: Literal["file", "api", "browser"] = Field(
+        description="Where it is from: the configuration file, this API, or a browser that sends its camera."
+    )
     paused: bool
 
 

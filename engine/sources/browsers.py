@@ -8,6 +8,8 @@ from engine.sources.fleet import Fleet
 from engine.sources.pushed import PushedPictures
 
 MAX_BROWSERS = 4
+SHOWN = "browser:"
+"""What is shown as the address of each."""
 
 
 class BrowserCameras:
