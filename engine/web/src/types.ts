@@ -34,7 +34,7 @@ export interface Source {
   last_frame_age_s: number | null;
   reconnects: number;
   tracks: number;
-  origin?: "file" | "api";
+  origin?: "file" | "api" | "browser";
   paused?: boolean;
 }
 

@@ -2,6 +2,7 @@
 
 export const webcamEn = {
   "webcam.use": "Use this webcam",
+  "webcam.origin": "a browser, while it sends",
   "webcam.lead": "Sends the camera of this laptop or phone to the engine, for as long as this page is open.",
   "webcam.title": "Use this webcam?",
   "webcam.sent": "Pictures of this device's camera are sent, up to 15 a second, no sound. The browser will ask you, too.",
@@ -36,6 +37,7 @@ export const webcamEn = {
 
 export const webcamDe: Record<keyof typeof webcamEn, string> = {
   "webcam.use": "Diese Webcam verwenden",
+  "webcam.origin": "ein Browser, solange er sendet",
   "webcam.lead": "Sendet die Kamera dieses Laptops oder Telefons an die Maschine, solange diese Seite offen ist.",
   "webcam.title": "Diese Webcam verwenden?",
   "webcam.sent": "Gesendet werden Bilder der Kamera dieses Geräts, bis zu 15 je Sekunde, kein Ton. Auch der Browser wird fragen.",

@@ -18,6 +18,8 @@ interface Sources {
   items: Source[];
 }
 
+const ORIGINS = { file: "cameras.fromFile", api: "cameras.fromApi", browser: "webcam.origin" } as const;
+
 type Doing = { what: "add" } | { what: "edit" | "delete"; source: Source } | null;
 
 export function trouble(error: unknown): string {
@@ -98,7 +100,7 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
           <h2><i class={`dot ${source.state}`} /> <bdi>{source.source_id}</bdi></h2>
           <p class="lead">{stateText(source)}{cause && source.state !== "online" ? `. ${cause}` : ""}</p>
         </div>
-        {mayChange && (
+        {mayChange && source.origin !== "browser" && (
           <div class="tools">
             <button type="button" disabled={busy} onClick={() => void pause()}>{t(paused ? "cameras.resume" : "cameras.pause")}</button>
             {source.origin !== "file" && (
@@ -117,7 +119,7 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
         <Item name={t("cameras.rate")} value={`${number(source.fps, 1)} ${t("unit.fps")}`} />
         <Item name={t("live.faces")} value={number(source.tracks)} />
         <Item name={t("cameras.lost")} value={percent(lostShare(source), 1)} how={t("cameras.lostHow")} />
-        {source.origin && <Item name={t("cameras.origin")} value={t(source.origin === "file" ? "cameras.fromFile" : "cameras.fromApi")} />}
+        {source.origin && <Item name={t("cameras.origin")} value={t(ORIGINS[source.origin])} />}
         <Item name={t("cameras.reconnects")} value={number(source.reconnects)} />
       </dl>
     </article>
