@@ -49,7 +49,7 @@ export function Timeline({ samples, parts }: { samples: readonly Sample[]; parts
     const [xAxis, yAxis] = axes(css, asPercent) as [uPlot.Axis, uPlot.Axis];
     return {
       series: [{}, { stroke: css("--accent"), fill: `${css("--accent")}2e`, width: 1.5, points: { show: false } }],
-      padding: [8, 18, 8, 0],
+      padding: [8, 26, 8, 0],
       axes: [{ ...xAxis, show: false }, { ...yAxis, space: 24 }],
       scales: { y: { range: [0, 1] } },
       cursor: { sync: { key: "track" }, points: { show: false }, drag: { x: false, y: false } },

@@ -24,7 +24,7 @@ export function Chart({ name, height, data, options }: ChartProps) {
     const style = getComputedStyle(document.documentElement);
     const made = options((property) => style.getPropertyValue(property).trim());
     const size = { width: Math.max(here.clientWidth, 80), height };
-    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 18, 0, 0], ...made, ...size }, data, here);
+    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 26, 0, 0], ...made, ...size }, data, here);
     plot.current = drawn;
     const watcher = new ResizeObserver(() => {
       const width = here.clientWidth;
