@@ -140,7 +140,7 @@ function TroubleBar() {
     const timer = setTimeout(() => setBack(false), 3000);
     return () => clearTimeout(timer);
   }, [trouble]);
-  const text = trouble !== null ? t("state.away") : back ? t("state.back") : "";
+  const text = trouble !== null ? trouble || t("state.away") : back ? t("state.back") : "";
   return (
     <div class={`bar${trouble !== null ? " away" : ""}`} role="status" hidden={!text}>
       {text}

@@ -15,7 +15,14 @@ export function report(who: string, trouble: string | null): void {
   if (trouble !== null || failing.size !== before) for (const listener of listeners) listener();
 }
 
-/** What is wrong with the connection now; null when all is well. */
+/** No answer at all, or what the engine says is wrong with itself. A preview that is refused is told on its tile. */
+function tell(who: string, error: unknown): void {
+  const status = error instanceof Problem ? error.status : 0;
+  if (status === 0) report(who, "");
+  else if (who !== "preview") report(who, (error as Problem).message);
+}
+
+/** What is wrong now: empty while the engine does not answer, else its own words; null when all is well. */
 export function useTrouble(): string | null {
   const [trouble, setTrouble] = useState<string | null>(null);
   useEffect(() => {
@@ -55,7 +62,7 @@ export async function keepTrying(
     } catch (error) {
       if (signal.aborted) break;
       if (error instanceof Problem && [401, 403, 404, 422].includes(error.status)) break;
-      report(who, error instanceof Error ? error.message : String(error));
+      tell(who, error);
     }
     await pause(wait * (0.75 + Math.random() / 2), signal);
     wait = Math.min(2 * wait, LONGEST_MS);
