@@ -1,6 +1,10 @@
 """A real engine on the built-in footage, with tokens, and a real browser to look at it."""
 
+import json
+import os
+import shutil
 import socket
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,8 @@ from tests.support.browser import chromium
 from tests.support.program import Running
 from tests.support.redis_server import until
 
+WEB = Path(__file__).parents[2] / "engine" / "web"
+SOURCES = ("src", "build.mjs", "package.json", "tsconfig.json", ".npmrc")
 READ, OPERATE = "reader-of-the-tests", "operator-of-the-tests"
 CONFIG = """
 name: lobby
@@ -74,7 +80,7 @@ class Engine:
             return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     running = Engine(tmp_path_factory.mktemp("dashboard"))
     try:
@@ -85,7 +91,39 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             running.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Not for the whole session: while Playwright runs, nothing else in its process can have an event loop."""
     with chromium() as opened:
         yield opened
+
+
+def pinned() -> dict[str, str]:
+    about = json.loads((WEB / "package.json").read_text())
+    return {**about["dependencies"], **about["devDependencies"]}
+
+
+def installed(folder: Path) -> bool:
+    """Whether `folder` has exactly the packages that package.json names."""
+    found = {name: folder / "node_modules" / name / "package.json" for name in pinned()}
+    return all(
+        path.is_file() and json.loads(path.read_text())["version"] == pinned()[name] for name, path in found.items()
+    )
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources with their packages: those beside the sources, else freshly installed ones."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs Node and npm: apt-get install nodejs npm (make system)")
+    folder = tmp_path_factory.mktemp("web")
+    for name in SOURCES:
+        (shutil.copytree if (WEB / name).is_dir() else shutil.copy)(WEB / name, folder / name)
+    if installed(WEB):
+        (folder / "node_modules").symlink_to(WEB / "node_modules")
+        return folder
+    done = subprocess.run(["npm", "install"], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"npm cannot install the packages: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder

@@ -3,52 +3,19 @@
 import gzip
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-WEB = Path(__file__).parents[2] / "engine" / "web"
+from tests.web.conftest import WEB, pinned
+
 DIST = WEB / "dist"
-SOURCES = ("src", "build.mjs", "package.json", "tsconfig.json", ".npmrc")
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def pinned() -> dict[str, str]:
-    about = json.loads((WEB / "package.json").read_text())
-    return {**about["dependencies"], **about["devDependencies"]}
-
-
-def installed(folder: Path) -> bool:
-    """Whether `folder` has exactly the packages that package.json names."""
-    found = {name: folder / "node_modules" / name / "package.json" for name in pinned()}
-    return all(
-        path.is_file() and json.loads(path.read_text())["version"] == pinned()[name] for name, path in found.items()
-    )
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources with their packages: those beside the sources, else freshly installed ones."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs Node and npm: apt-get install nodejs npm (make system)")
-    folder = tmp_path_factory.mktemp("web")
-    for name in SOURCES:
-        (shutil.copytree if (WEB / name).is_dir() else shutil.copy)(WEB / name, folder / name)
-    if installed(WEB):
-        (folder / "node_modules").symlink_to(WEB / "node_modules")
-        return folder
-    done = subprocess.run(["npm", "install"], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode and not os.environ.get("CI"):
-        pytest.skip(f"npm cannot install the packages: {done.stderr.strip()[-200:]}")
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
 
 
 @pytest.mark.timeout(400)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import AXE, Visitor
+from tests.support.browser import Visitor
 from tests.web.conftest import OPERATE, READ, Engine
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
@@ -281,16 +281,15 @@ def test_the_keyboard_reaches_everything(reader: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_axe_finds_nothing_serious_on_any_page(browser: Any, engine: Engine, scheme: str) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core: make web")
+def test_axe_finds_nothing_serious_on_any_page(browser: Any, engine: Engine, workshop: Path, scheme: str) -> None:
+    axe = (workshop / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     uid = max(ask(engine, "tracks?limit=100")["items"], key=lambda one: one["duration_s"])["track_uid"]
     with Visitor(browser, engine.url, OPERATE, color_scheme=scheme) as visitor:
         found = {}
         for place in ("live", "tracks", f"tracks/{uid}", "insights", "cameras", "engine"):
             page = visitor.go(place)
             page.wait_for_timeout(700)
-            page.evaluate(AXE.read_text(encoding="utf-8"))
+            page.evaluate(axe)
             for problem in page.evaluate("axe.run().then(result => result.violations)"):
                 if problem["impact"] in ("serious", "critical"):
                     found[place, problem["id"]] = [node["html"][:200] for node in problem["nodes"]][:3]
