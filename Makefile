@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev system demo test check lint fmt type unit train-smoke bench clean
+.PHONY: help setup setup-dev system demo test check lint fmt type unit web screenshots train-smoke bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ fmt: ## rewrite to house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+web: ## engine/web/dist anew from its sources (needs Node 18 or later and npm)
+	cd engine/web && npm install --silent && npm run --silent types && npm run --silent build
+
+screenshots: setup-dev ## docs/screenshots from a running engine (CLIP=a video of people)
+	$(BIN)/python -m tests.web.screenshots $(CLIP)
+
 train-smoke: setup-dev ## the trainer's whole chain on 700 drawn faces, then the engine on what it exported
 	$(BIN)/python -m tests.smoke.train_smoke $(ARGS)
 
@@ -44,7 +50,7 @@ bench: setup-dev ## speed as ratios against the plain loop, on this machine
 
 setup-dev: $(VENV)/.dev ## .venv with the trainer and the test tools too
 
-system: ## Debian packages that the tests start (redis-server, ffmpeg, GStreamer's RTSP server)
+system: ## Debian packages that the tests start (redis-server, ffmpeg, GStreamer, chromium, Node)
 	@tests/system-packages.sh
 
 $(VENV)/bin/python:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from engine.channel import ChannelStats
 from engine.ledger import NO_FRAMES, FrameCounts
+from engine.modelcard import ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,14 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ModelSnapshot:
-    """A model in use and the device it was proven to run on."""
+    """A model in use and the device it was proven to run on. `card` is None for one that has none."""
 
     stage: str
     name: str
     version: str
     sha256: str
     device: str
+    card: ModelCard | None = None
 
 
 @dataclass(frozen=True, slots=True)

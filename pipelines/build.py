@@ -231,4 +231,4 @@ def _threads(wanted: int | None, workers: int) -> int:
 
 def _snapshot(stage: str, classifier: EmotionClassifier) -> ModelSnapshot:
     card = classifier.card
-    return ModelSnapshot(stage, card.name, card.version, card.sha256, classifier.device)
+    return ModelSnapshot(stage, card.name, card.version, card.sha256, classifier.device, card)

@@ -139,6 +139,7 @@ def _say_demo(service: Service) -> None:
     logs.say(
         f"""
 Look here (Ctrl-C ends the demo):
+  dashboard            {base}
   faces and emotions   curl {base}/api/v1/tracks
   events               curl {base}/api/v1/events
   health of it all     curl {base}/api/v1/status

@@ -17,6 +17,7 @@ from engine.ledger import NO_FRAMES
 from engine.preview import Shots
 from engine.relay import Relay
 from engine.runner import Service as Beside
+from engine.sources.browsers import BrowserCameras
 from engine.sources.managed import ManagedSources
 from engine.sources.rules import SourceRules
 from engine.stages.capture import Capture
@@ -76,7 +77,7 @@ class Service:
             builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
             machine = builder.build([("relay", self._relay), ("retention", self._retention), *beside])
             self._managed = self._manage(machine)
-            self._open_api(stack)
+            self._open_api(stack, machine)
             with self._lock:
                 self._machine = machine
                 if self._stopped:
@@ -174,7 +175,7 @@ class Service:
         except HistoryError as error:
             logger.warning("the next run will note the end of this one: %s", error)
 
-    def _open_api(self, stack: ExitStack) -> None:
+    def _open_api(self, stack: ExitStack, machine: Machine) -> None:
         if not self.config.api.enabled:
             return
         app = create_app(
@@ -187,6 +188,7 @@ class Service:
             self.config.privacy,
             self._shots,
             self._managed,
+            self._browser_cameras(machine),
         )
         server = ApiServer(app, self.config.api)
         server.start()
@@ -195,6 +197,18 @@ class Service:
         stack.callback(self._shots.close)
         self.api_url = server.url
         logger.info("API at %s", server.url)
+
+    def _browser_cameras(self, machine: Machine) -> BrowserCameras | None:
+        """None where they may not be sent, and in a replay, which has its footage."""
+        managed = self._managed
+        if managed is None or not self.config.api.takes_browser_cameras:
+            return None
+
+        def known() -> dict[str, str]:
+            wanted = {source.config.id: source.config.shown for source in managed.all()}
+            return wanted | {source.source_id: source.uri for source in machine.fleet.snapshots()}
+
+        return BrowserCameras(machine.fleet, known)
 
     def _seen_sources(self) -> tuple[SourceSnapshot, ...]:
         machine = self._machine

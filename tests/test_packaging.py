@@ -29,11 +29,14 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel):
         "engine/models/retinaface-mnet025.onnx",
         "engine/models/retinaface-mnet025.json",
         "engine/schemas/event.schema.json",
+        "engine/web/dist/index.html",
+        "engine/web/dist/LICENSES.txt",
         "pipelines/configs/demo.yaml",
         "pipelines/configs/models.yaml",
         "trainer/fit.py",
     ):
         assert needed in names
+    assert not [name for name in names if name.startswith("engine/web/") and not name.startswith("engine/web/dist/")]
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"engine", "pipelines", "trainer"}
 

@@ -1,45 +1,36 @@
 """The application: what answers HTTP requests."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from engine.api.auth import TokenGate
 from engine.api.bell import Bell
+from engine.api.camera import camera_routes
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
 from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
-from engine.api.preview import preview_routes
+from engine.api.preview import Preview, preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
 from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
 from engine.api.sources import Sources, source_routes
 from engine.api.stream import Streams
+from engine.api.viewing import Viewing
+from engine.api.wall import wall_routes
+from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
 from engine.preview import Shots
+from engine.sources.browsers import BrowserCameras
 from engine.sources.managed import ManagedSources
 from engine.status import EngineView
 
-_LINKS = (
-    ("/api/v1/status", "the whole run"),
-    ("/api/v1/sources", "sources and their frame counts"),
-    ("/api/v1/tracks", "tracked faces, newest first"),
-    ("/api/v1/events", "events, newest first"),
-    ("/api/v1/stats/emotions", "how much of each emotion, minute by minute"),
-    ("/metrics", "Prometheus metrics"),
-    ("/docs", "API documentation"),
-)
 _NOT_READY = {"description": "Not yet", "content": {"application/json": {"example": {"status": "not ready"}}}}
-_INDEX = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>moodline</title>
-<h1>moodline</h1>
-<ul>
-{links}
-</ul>
-</html>
-"""
 
 
 def create_app(
@@ -52,12 +43,13 @@ def create_app(
     privacy: PrivacyConfig | None = None,
     shots: Shots | None = None,
     sources: ManagedSources | None = None,
+    cameras: BrowserCameras | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
     `shots` are where pictures come from; without them there are none. `sources` can be changed; without them they
-    are what the configuration says.
+    are what the configuration says. `cameras` are those of browsers, None where they may not be sent here.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -74,26 +66,32 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     answer_with_problems(app)
-    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, privacy))
+    config = replace(config, browser_cameras=cameras is not None)
+    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
+    preview = Preview(view, Viewing(shots or Shots()), privacy)
+    app.include_router(wall_routes(preview))
     app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))
-    app.include_router(preview_routes(view, shots or Shots(), privacy))
+    app.include_router(preview_routes(preview))
+    app.include_router(camera_routes(cameras, None if privacy.aggregate_only else shots))
     _add_probes(app, view)
-    _add_pages(app, view, config.shows_docs)
+    _add_pages(app, view)
     if config.shows_docs:
         add_docs(app)
+    files = load_files()
+    add_web(app, files)
     describe(app)
     if privacy.aggregate_only:
         app.add_middleware(AggregateGate)
-    _add_gates(app, config, clock)
+    _add_gates(app, config, clock, files)
     return app
 
 
-def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock) -> None:
+def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock, open_files: Iterable[str]) -> None:
     """The last one added is the first that a request meets."""
     app.add_middleware(HeadAsGet)
     tokens = config.all_tokens()
     if tokens:
-        app.add_middleware(TokenGate, tokens=tokens, clock=clock)
+        app.add_middleware(TokenGate, tokens=tokens, clock=clock, open_paths=open_files)
     app.add_middleware(SizeGate)
     app.add_middleware(OriginGate)
     if not tokens or config.allowed_hosts:
@@ -112,15 +110,8 @@ def _add_probes(app: FastAPI, view: EngineView) -> None:
         return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
 
 
-def _add_pages(app: FastAPI, view: EngineView, with_docs: bool) -> None:
+def _add_pages(app: FastAPI, view: EngineView) -> None:
     @app.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=responses(401, 403))
     def metrics() -> Response:
         page, content_type = render(view.status())
         return Response(page, headers={"content-type": content_type})
-
-    @app.get("/", include_in_schema=False)
-    def index() -> HTMLResponse:
-        links = "\n".join(
-            f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in _LINKS[: None if with_docs else -1]
-        )
-        return HTMLResponse(_INDEX.format(links=links))

@@ -41,6 +41,8 @@ class ApiConfig:
     token: str | None = field(default=None, repr=False)
     tokens: tuple[TokenConfig, ...] = ()
     allowed_hosts: tuple[Text, ...] = ()
+    browser_cameras: bool | None = None
+    """Whether browsers may send their cameras; None: where only this machine can reach the API."""
     docs: bool | None = None
     """Whether there are `/docs` and `/openapi.json`; by default only where no other machine can ask."""
     sources: ApiSourcesConfig = field(default_factory=ApiSourcesConfig)
@@ -54,6 +56,11 @@ class ApiConfig:
         if self.enabled and not self.all_tokens() and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines; set token, or host: 127.0.0.1")
         return self
+
+    @property
+    def takes_browser_cameras(self) -> bool:
+        """What `browser_cameras` comes to."""
+        return is_loopback(self.host) if self.browser_cameras is None else self.browser_cameras
 
     @property
     def shows_docs(self) -> bool:

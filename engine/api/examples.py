@@ -67,6 +67,18 @@ _SOURCE: dict[str, Any] = {
     "reconnects": 3,
     "tracks": 2,
 }
+_SHOWN = {"stage": "classify", "name": "emotion-fer", "version": "2", "sha256": "0" * 64, "device": "cpu"}
+_CARD: dict[str, Any] = {
+    "task": "emotion",
+    "licence": "Apache-2.0",
+    "labels": ["neutral", "happiness"],
+    "layout": "logits",
+    "alignment": "arcface-112",
+    "temperature": 0.74,
+    "input": {"width": 48, "height": 48, "colour": "GRAY", "scale": 0.0039, "mean": [0.5], "std": [0.25]},
+    "metrics": {"split": "test", "accuracy": 0.86},
+    "data": {"training_images": 26755},
+}
 NEW_SOURCE = {"id": "yard", "uri": "rtsp://user:password@10.0.0.8/live", "fps": 10}
 SOURCE_CHANGE = {"paused": True}
 _DETAIL: dict[str, Any] = {
@@ -100,7 +112,7 @@ ANSWERS: dict[str, Any] = {
         "uptime_s": 1230.1,
         "ready": True,
         "sources": [_SOURCE],
-        "models": [{"stage": "classify", "name": "emotion-fer", "version": "2", "sha256": "0" * 64, "device": "cpu"}],
+        "models": [_SHOWN],
         "channels": {"frames": {"put": 100, "taken": 98, "dropped": 2, "depth": 0, "lanes": 1}},
         "events": {"new": 4, "emotion_changed": 9},
         "chips": {"classified": 90, "gated": 2, "dropped_queue": 0},
@@ -108,6 +120,18 @@ ANSWERS: dict[str, Any] = {
         "bus": {**_SINK, "url": "redis://***@queue:6379/0"},
         "removed": {"captured": 0, "in_flight": 0, "outcomes": dict.fromkeys(_OUTCOMES, 0)},
     },
+    "session": {
+        "name": "lobby",
+        "version": "0.1.0",
+        "tokens": True,
+        "scopes": ["read", "operate"],
+        "aggregate_only": False,
+        "bucket_s": None,
+        "browser_cameras": True,
+        "sources": True,
+        "docs": False,
+    },
+    "cards": {"items": [{**_SHOWN, "card": _CARD}]},
     "sources": {"items": [{**_SOURCE, "origin": "file", "paused": False}]},
     "source": _DETAIL,
     "add_source": _DETAIL,

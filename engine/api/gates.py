@@ -25,7 +25,7 @@ class HostGate:
         self._names = frozenset(("localhost", *(name.lower() for name in names)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_ours(Headers(scope=scope).getlist("host")):
+        if scope["type"] == "lifespan" or self._is_ours(Headers(scope=scope).getlist("host")):
             await self._app(scope, receive, send)
             return
         refusal = problem(400, "the Host header names another host; add the name to api.allowed_hosts if it is ours")
@@ -58,7 +58,8 @@ class OriginGate:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_ours(scope["method"], Headers(scope=scope)):
+        # A WebSocket is opened with a GET, but whoever holds it may write.
+        if scope["type"] == "lifespan" or self._is_ours(scope.get("method", "WEBSOCKET"), Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         refusal = problem(403, "the request comes from a page of another origin", headers={"Connection": "close"})

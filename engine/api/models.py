@@ -42,7 +42,9 @@ class Source(_View):
 
 
 class ListedSource(Source):
-    origin: Literal["file", "api"] = Field(description="Where it is from: the configuration file, or this API.")
+    origin: Literal["file", "api", "browser"] = Field(
+        description="Where it is from: the configuration file, this API, or a browser that sends its camera."
+    )
     paused: bool
 
 
@@ -72,6 +74,40 @@ class Model(_View):
     version: str
     sha256: str
     device: str
+
+
+class Card(_View):
+    """What is known of a model; `metrics` and `data` are as its trainer wrote them."""
+
+    task: str
+    licence: str
+    labels: list[str]
+    layout: str
+    alignment: str | None
+    temperature: float
+    input: dict[str, Any]
+    metrics: dict[str, Any]
+    data: dict[str, Any]
+
+
+class ModelWithCard(Model):
+    card: Card | None = Field(description="Null for a model without one, such as a Haar cascade.")
+
+
+class Cards(_View):
+    items: list[ModelWithCard]
+
+
+class Session(_View):
+    name: str = Field(description="The name of the run's configuration.")
+    version: str
+    tokens: bool = Field(description="Whether requests need a token.")
+    scopes: list[str] = Field(description="What the caller may do: `read`, `operate`.")
+    aggregate_only: bool
+    bucket_s: int | None = Field(description="The one width of buckets that is told; null where any is.")
+    browser_cameras: bool = Field(description="Whether browsers may send their cameras to the engine.")
+    sources: bool = Field(description="Whether sources can be changed over HTTP.")
+    docs: bool = Field(description="Whether there is a page of documentation.")
 
 
 class ChannelState(_View):

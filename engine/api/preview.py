@@ -15,13 +15,13 @@ from engine.api.privacy import PrivacyConfig
 from engine.api.query import DECIMAL, WHOLE, NoQuery
 from engine.api.viewing import TooManyViewers, Viewer, Viewing
 from engine.fields import Name
-from engine.preview import Look, Rendered, Shots
+from engine.preview import Look, Rendered
 from engine.status import EngineView, SourceSnapshot
 
 SourceId = Annotated[Name, Path(description="The source's id.")]
 
-_BOUNDARY = b"frame"
-_STREAM = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
+BOUNDARY = b"frame"
+STREAM = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
 _GONE = 2
 """So many looks in a row must miss a source: one that is changed is away for a moment."""
 _LONGEST_WAIT_S = 20.0
@@ -36,7 +36,7 @@ _HEADERS = {
         ("X-Faces", "The tracks on this very frame and what each shows, a JSON list."),
     )
 }
-_EXAMPLE = (
+EXAMPLE = (
     "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 61034\r\nX-Frame-Index: 9021\r\nX-Time: 301.400\r\n"
     "X-Captured-At: 2026-11-22T10:20:30.081Z\r\nX-Frame-Size: 1280x720\r\n"
     'X-Faces: [{"track_id":17,"track_uid":"01KAXW3E8MSVK5N1KX6RPRFX9Y",'
@@ -106,15 +106,15 @@ class Preview:
     async def parts(self, viewer: Viewer, source_id: str, query: PreviewQuery) -> AsyncIterator[bytes]:
         """The stream. A part is made when the one before was taken, so whoever is slow misses pictures."""
         # The boundary goes out with the picture before it: browsers show a picture when they see its end.
-        yield b"--%b" % _BOUNDARY
+        yield b"--%b" % BOUNDARY
         period_s, missed = 1 / query.fps, 0
         while not viewer.closed and missed < _GONE:
             picture = await viewer.next(self.idle_s)
             if picture is None:
-                missed = missed + 1 if await self._is_over(source_id) else 0
+                missed = missed + 1 if await self.is_over(source_id) else 0
                 continue
             missed = 0
-            yield _part(picture, query.faces)
+            yield part(picture, query.faces)
             await viewer.rest(period_s)
         yield b"--\r\n"
 
@@ -122,7 +122,7 @@ class Preview:
     def full(self) -> str:
         return f"{self.viewing.limit} viewers are watching already"
 
-    async def _is_over(self, source_id: str) -> bool:
+    async def is_over(self, source_id: str) -> bool:
         found = await self._find(source_id)
         return found is None or found.state == "ended"
 
@@ -135,7 +135,7 @@ class _Stream(StreamingResponse):
     """The stream of one viewer; whatever way it ends, the viewer has left then."""
 
     def __init__(self, preview: Preview, source_id: str, query: PreviewQuery) -> None:
-        super().__init__(iter(()), media_type=_STREAM)
+        super().__init__(iter(()), media_type=STREAM)
         self._preview, self._source_id, self._query = preview, source_id, query
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,23 +152,24 @@ def _nothing(detail: str) -> HTTPException:
     return HTTPException(503, detail, {"Retry-After": "5"})
 
 
-def _part(picture: Rendered, faces: bool) -> bytes:
+def part(picture: Rendered, faces: bool, source_id: str | None = None) -> bytes:
+    """One part of a stream, with the boundary behind it; `source_id` where the stream has several."""
     headers = (
+        *((("X-Source-Id", source_id),) if source_id else ()),
         ("Content-Type", "image/jpeg"),
         ("Content-Length", str(len(picture.jpeg))),
         *_told(picture, faces).items(),
     )
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return b"\r\n%b\r\n%b\r\n--%b" % (head.encode("ascii"), picture.jpeg, _BOUNDARY)
+    return b"\r\n%b\r\n%b\r\n--%b" % (head.encode("ascii"), picture.jpeg, BOUNDARY)
 
 
 def _told(picture: Rendered, faces: bool) -> dict[str, str]:
     return dict((*picture.headers, ("X-Faces", picture.faces)) if faces else picture.headers)
 
 
-def preview_routes(view: EngineView, shots: Shots, privacy: PrivacyConfig) -> APIRouter:
+def preview_routes(preview: Preview) -> APIRouter:
     """`GET sources/{source_id}/snapshot.jpg` and `GET sources/{source_id}/preview.mjpeg`."""
-    preview = Preview(view, Viewing(shots), privacy)
     router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 404, 422, 429, 503))
     jpeg: dict[str, Any] = {
         "description": "One picture.",
@@ -177,7 +178,7 @@ def preview_routes(view: EngineView, shots: Shots, privacy: PrivacyConfig) -> AP
     }
     stream: dict[str, Any] = {
         "description": "JPEG pictures, one part each, with the headers of a snapshot in each part.",
-        "content": {_STREAM.partition(";")[0]: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {STREAM.partition(";")[0]: {"schema": {"type": "string"}, "example": EXAMPLE}},
     }
 
     @router.get(
@@ -205,7 +206,7 @@ def preview_routes(view: EngineView, shots: Shots, privacy: PrivacyConfig) -> AP
         """
         await preview.known(source_id)
         if "head" in request.scope.get("extensions", {}):
-            return Response(media_type=_STREAM)
+            return Response(media_type=STREAM)
         return _Stream(preview, source_id, query)
 
     return router

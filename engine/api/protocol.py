@@ -1,6 +1,7 @@
 """HTTP on one connection: uvicorn's protocol, with an end to its patience and bounds to what it takes."""
 
 import asyncio
+import re
 import socket
 import struct
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from engine.api.headers import HEADERS, SafeHeaders
 from engine.api.problems import problem
 
 MAX_URL_BYTES = 8 * 2**10
 MAX_HEAD_BYTES = 16 * 2**10
 MAX_HEADERS = 100
+SOCKETS = re.compile(rb"/api/v1/sources/[^/?]+/camera(\?.*)?")
+"""The only URLs that may become WebSockets; others are answered as if nobody had asked for one."""
 CONNECTIONS = 512
 """Above this requests are answered 503, and above that and half as many connections are not taken."""
 
@@ -73,9 +77,12 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise _TooMuch
 
+    def _should_upgrade(self) -> bool:
+        return SOCKETS.fullmatch(self.url) is not None and super()._should_upgrade()
+
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.app = _overloaded if len(self.connections) > CONNECTIONS else self._answering
+        self.app = _OVERLOADED if len(self.connections) > CONNECTIONS else self._answering
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,7 +107,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         """What the parser did not take, as a problem document."""
         if self.transport.is_closing():
             return
-        answer = problem(*self._refusal, headers={"Connection": "close"})
+        answer = problem(*self._refusal, headers={**HEADERS, "Connection": "close"})
         lines = (*self.server_state.default_headers, *answer.raw_headers)
         head = b"".join(b"%b: %b\r\n" % line for line in lines)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body)))
@@ -133,3 +140,6 @@ class ImpatientProtocol(HttpToolsProtocol):
 async def _overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     answer = problem(503, "too many connections", headers={"Connection": "close", "Retry-After": "5"})
     await answer(scope, receive, send)
+
+
+_OVERLOADED = SafeHeaders(_overloaded)

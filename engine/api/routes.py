@@ -6,8 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query
 
 from engine.api import models, problems
+from engine.api.config import ApiConfig
 from engine.api.privacy import PrivacyConfig, of_many, whole_buckets
 from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
+from engine.api.session import add_session
 from engine.api.stream import Streams, add_stream
 from engine.clock import Clock
 from engine.fields import Name
@@ -18,9 +20,12 @@ from engine.status import EngineView
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
 
-def api_routes(view: EngineView, history: History, streams: Streams, clock: Clock, privacy: PrivacyConfig) -> APIRouter:
+def api_routes(
+    view: EngineView, history: History, streams: Streams, clock: Clock, config: ApiConfig, privacy: PrivacyConfig
+) -> APIRouter:
     """Everything under `/api/v1`."""
     router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 422, 429, 503))
+    add_session(router, view, config, privacy)
     _add_run(router, view)
     _add_tracks(router, history)
     _add_events(router, history, clock, privacy)

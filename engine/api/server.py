@@ -10,7 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.api.config import ApiConfig
+from engine.api.headers import SafeHeaders
 from engine.api.protocol import ImpatientProtocol
+from engine.api.sockets import MAX_MESSAGE_BYTES, BinarySocket
 from engine.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -19,18 +21,6 @@ REQUEST_S = 10.0
 """How long a client may take to send its request."""
 ANSWER_S = 20.0
 """How long a client may leave what was sent to it unread."""
-_HEADERS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Content-Security-Policy",
-        # Swagger UI writes style attributes and draws its icons from data: URLs.
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-]
 _START_S = 10.0
 _STOP_S = 3
 _BACKLOG = 128
@@ -48,14 +38,16 @@ class ApiServer:
         self._config = config
         self._server = _Server(
             uvicorn.Config(
-                app,
+                SafeHeaders(app),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws=BinarySocket,
+                ws_max_size=MAX_MESSAGE_BYTES,
+                # Pictures are compressed already, and what is packed can be larger than it looks.
+                ws_per_message_deflate=False,
                 loop="asyncio",
                 http=partial(ImpatientProtocol, request_s=request_s, answer_s=answer_s),  # type: ignore[arg-type]
-                headers=_HEADERS,
                 server_header=False,
                 proxy_headers=False,
                 # It would warn of every request that is none, and of nothing else.

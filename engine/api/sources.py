@@ -11,6 +11,7 @@ from engine.api.examples import NEW_SOURCE, SOURCE_CHANGE
 from engine.api.query import NoQuery
 from engine.fields import Name
 from engine.ledger import FrameCounts, Outcome
+from engine.sources.browsers import SHOWN
 from engine.sources.managed import ManagedSource, ManagedSources
 from engine.status import EngineView, SourceSnapshot
 
@@ -36,11 +37,16 @@ class Sources:
         return self._managed
 
     def listed(self) -> list[dict[str, Any]]:
-        """All of them, the file's first."""
+        """All of them: the file's first, those of browsers last."""
         seen = self._seen()
         if self._managed is None:
             return [_told(snapshot, "file", False) for snapshot in seen.values()]
-        return [self._merged(one, seen.get(one.config.id)) for one in self._managed.all()]
+        managed = {one.config.id: one for one in self._managed.all()}
+        browsers = [one for source_id, one in seen.items() if one.uri == SHOWN and source_id not in managed]
+        return [
+            *(self._merged(one, seen.get(source_id)) for source_id, one in managed.items()),
+            *(_told(one, "browser", False) for one in browsers),
+        ]
 
     def one(self, source_id: str) -> dict[str, Any]:
         """Raises 404 where there is none."""

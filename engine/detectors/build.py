@@ -49,7 +49,7 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, Mo
             f"expected 'face-detection' with layout {' or '.join(map(repr, LAYOUTS))}"
         )
     session = open_session(model, config.device, config.threads or threads)
-    snapshot = ModelSnapshot("detect", card.name, card.version, card.sha256, session.device)
+    snapshot = ModelSnapshot("detect", card.name, card.version, card.sha256, session.device, card)
     detector = build(session, card, config)
     # Most cameras' shape; that of another camera is warmed up with its first picture.
     warm_up(detector, [(config.size, config.size * 9 // 16)])

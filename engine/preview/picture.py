@@ -57,10 +57,14 @@ def render(shot: Shot, look: Look) -> Rendered:
 
 
 def faces_text(shot: Shot) -> str:
-    """The confirmed tracks on the frame as a JSON list in ASCII, on one line; boxes in pixels of the frame."""
+    """`faces_of` as a JSON list in ASCII, on one line."""
+    return json.dumps(faces_of(shot), separators=(",", ":"), ensure_ascii=True)
+
+
+def faces_of(shot: Shot) -> list[dict[str, Any]]:
+    """The confirmed tracks on the frame and what each shows; boxes in pixels of the frame."""
     tracked = shot.tracked
-    faces = [_face(face, shot.emotion_of(face.key), tracked.frame.size) for face in tracked.faces if face.confirmed]
-    return json.dumps(faces, separators=(",", ":"), ensure_ascii=True)
+    return [_face(face, shot.emotion_of(face.key), tracked.frame.size) for face in tracked.faces if face.confirmed]
 
 
 def _face(face: TrackedFace, emotion: Emotion | None, size: tuple[int, int]) -> dict[str, Any]:

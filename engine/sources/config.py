@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from engine.fields import AfterValidator, Field, Name, Positive, Seconds, Text, settings
 from engine.redact import redact
 
-Kind = Literal["rtsp", "http", "webcam", "demo", "file"]
+Kind = Literal["rtsp", "http", "webcam", "demo", "file", "browser"]
 _SCHEMES: dict[str, Kind] = {
     "rtsp": "rtsp",
     "rtsps": "rtsp",

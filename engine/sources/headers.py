@@ -3,6 +3,8 @@
 import struct
 
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+# What may stand before the frame header. At any other marker a decoder might go on reading elsewhere than we do.
+_JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
@@ -40,6 +42,8 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
             return width, height
         else:
             (length,) = struct.unpack_from(">H", data, position + 2)
+            if marker not in _JPEG_TABLES or length < 2:
+                return None
             position += 2 + length
     return None
 

@@ -16,6 +16,8 @@ class Picture:
 
     image: Image
     media_s: float | None
+    missed: int = 0
+    """So many pictures that arrived before it were given up for it; they count as dropped."""
 
 
 class Reader(Protocol):

@@ -63,3 +63,38 @@ class Camera:
         while not self._stop.wait(self._every_s):
             number = next(self._numbers)
             self._shots.on_faces(tracked_frame(number, faces, number % self._nth == 0, self._image))
+
+
+class Playing:
+    """A thread that plays several cameras: in each period one frame of each, one face moving across it."""
+
+    def __init__(
+        self, shots: Shots, ids: tuple[str, ...], every_s: float, image: Image | None = None, step: int = 3
+    ) -> None:
+        self._shots, self._ids, self._every_s, self._step = shots, ids, every_s, step
+        self._image = noise() if image is None else image
+        self._stop = Event()
+        self.played = 0
+
+    def __enter__(self) -> "Playing":
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        for number in count():
+            if self._stop.wait(self._every_s):
+                return
+            left = float(self._step * number % 200)
+            for name in self._ids:
+                key = TrackKey(name, 1)
+                face = TrackedFace(
+                    key, "01KAXW3E8MSVK5N1KX6RPRFX9Y", Detection((left, 40.0, left + 50, 100.0), 0.9), 1.0, True
+                )
+                frame = Frame(name, number, number * self._every_s, datetime.now(UTC), self._image)
+                self._shots.on_faces(TrackedFrame(frame, (face,), True))
+            self.played = number

@@ -101,7 +101,10 @@ def test_a_history_out_of_reach_is_503(client: Any, history: History) -> None:
     ],
 )
 def test_without_the_token_right_and_wrong_paths_look_the_same(guarded: Any, header: dict[str, Any]) -> None:
-    answers = [guarded.get(path, headers=header) for path in ("/api/v1/status", "/nowhere", "/metrics", "/docs", "/")]
+    answers = [
+        guarded.get(path, headers=header)
+        for path in ("/api/v1/status", "/nowhere", "/metrics", "/docs", "/assets/other.js")
+    ]
     for answer in answers:
         refused(answer, 401)
         assert answer.headers["www-authenticate"] == "Bearer"

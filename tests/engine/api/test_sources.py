@@ -14,7 +14,7 @@ from engine.history import History
 from engine.sources.config import SourceConfig
 from pipelines.config import parse
 from tests.support.managing import Managed
-from tests.support.run_status import FixedView
+from tests.support.run_status import FixedView, run_status, source
 
 DOOR = SourceConfig(id="door", uri="rtsp://u:filed@10.0.0.7/live")
 CAMERA = {"id": "cam", "uri": "rtsp://admin:hunter2@10.0.0.8/live", "fps": 5}
@@ -246,7 +246,7 @@ def test_documentation_is_there_where_only_this_machine_asks_or_it_is_wanted(
     bearer = {"Authorization": "Bearer t"}
     for path in ("/docs", "/openapi.json", "/swagger/swagger-ui.css", "/swagger/start.js"):
         assert client.get(path, headers=bearer).status_code == (200 if there else 404), path
-    assert ("/docs" in client.get("/", headers=bearer).text) is there
+    assert client.get("/api/v1/session", headers=bearer).json()["docs"] is there
 
 
 @pytest.mark.parametrize(
@@ -276,3 +276,14 @@ def test_usual_numbers_are_read(client: TestClient) -> None:
         "tracks?min_duration_s=1e2",
     ):
         assert client.get(f"/api/v1/{query}").status_code == 200
+
+
+def test_a_browser_that_sends_its_camera_is_listed_and_cannot_be_changed(history: History, managed: Managed) -> None:
+    view = FixedView(run_status(sources=(source("door"), source("browser-1", uri="browser:"))))
+    app = create_app(view, history, ApiConfig(sources=managed.config), "0.1.0", sources=managed.sources)
+    client = TestClient(app, base_url="http://localhost")
+    assert [(one["source_id"], one["origin"]) for one in client.get(PATH).json()["items"]] == [
+        ("door", "file"), ("desk", "file"), ("browser-1", "browser"),
+    ]  # fmt: skip
+    assert client.get(f"{PATH}/browser-1").json()["settings"] is None
+    assert client.patch(f"{PATH}/browser-1", json={"paused": True}).status_code == 404

@@ -1,0 +1,50 @@
+"""The browsers that feed a live run with their cameras."""
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+
+from engine.errors import Refusal, SourceRefused
+from engine.sources.fleet import Fleet
+from engine.sources.pushed import PushedPictures
+
+MAX_BROWSERS = 4
+SHOWN = "browser:"
+"""What is shown as the address of each."""
+
+
+class BrowserCameras:
+    """Begins a source when a browser comes and ends it when it goes; nothing of it is stored. Any thread."""
+
+    def __init__(self, fleet: Fleet, known: Callable[[], Mapping[str, str]], limit: int = MAX_BROWSERS) -> None:
+        """`known` tells the sources that are there, however they came: each id and what is shown as its address."""
+        self.limit = limit
+        self._fleet = fleet
+        self._known = known
+        self._fed: dict[str, PushedPictures] = {}
+        self._lock = Lock()
+
+    def begin(self, source_id: str, on_taken: Callable[[], None] = lambda: None) -> PushedPictures:
+        """Start a source of that id; what is put into the answer is read by it. See `PushedPictures` for `on_taken`.
+
+        Raises:
+            SourceRefused: the id is in use, or there are too many browsers.
+        """
+        with self._lock:
+            if source_id in self._fed or source_id in self._known():
+                raise SourceRefused(Refusal.EXISTS, f"source {source_id!r} is there already; choose another name")
+            if len(self._fed) >= self.limit:
+                raise SourceRefused(Refusal.FULL, f"{self.limit} browsers send their cameras already; no more can")
+            pictures = self._fed[source_id] = PushedPictures(source_id, on_taken)
+            self._fleet.start(pictures.config, pictures.open)
+            return pictures
+
+    def end(self, pictures: PushedPictures) -> None:
+        """The browser has gone. Ending twice does nothing."""
+        source_id = pictures.config.id
+        with self._lock:
+            if self._fed.get(source_id) is pictures:
+                del self._fed[source_id]
+                # Somebody may have put another source in its place.
+                if self._known().get(source_id) == pictures.config.shown:
+                    self._fleet.stop(source_id)
+        pictures.close()

@@ -1,0 +1,137 @@
+/** "Use this webcam": the question before, and the panel that stays in the corner while pictures are sent. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { number } from "../format";
+import { Card, Dialog, Field, Label, Select } from "../parts/basics";
+import { Icon } from "../parts/icons";
+import { useMayOperate, useSession } from "../session";
+import { type Key, t } from "../text";
+import { type Device, devices, isSecure } from "./device";
+import { type Feed, useFeed, webcam } from "./feed";
+
+const STORE = "moodline.camera";
+
+/** Why this page cannot send its camera; null where it can. */
+function useObstacle(): Key | null {
+  const session = useSession();
+  const mayOperate = useMayOperate();
+  if (!session.browser_cameras) return "webcam.off";
+  if (!mayOperate) return "webcam.readOnly";
+  return isSecure() ? null : "webcam.insecure";
+}
+
+/** The button. Where the engine takes no webcams there is none. */
+export function UseWebcam({ main }: { main?: boolean }) {
+  const feed = useFeed();
+  const obstacle = useObstacle();
+  const [asking, setAsking] = useState(false);
+  if (obstacle === "webcam.off") return null;
+  const running = feed.phase !== "off" && feed.phase !== "failed";
+  return (
+    <>
+      <button type="button" class={main ? "main" : ""} disabled={obstacle !== null || running}
+        title={obstacle ? t(obstacle) : ""} onClick={() => setAsking(true)}>
+        <Icon name="cameras" />
+        {t("webcam.use")}
+      </button>
+      {asking && <Consent onClose={() => setAsking(false)} />}
+    </>
+  );
+}
+
+/** What it is and how it stands with it, on the page of the cameras. */
+export function WebcamCard() {
+  const obstacle = useObstacle();
+  return (
+    <Card title={t("cameras.browser")} lead={t("webcam.lead")} tools={<UseWebcam />}>
+      {obstacle && <p class="dim" id="browser-camera">{t(obstacle)}</p>}
+    </Card>
+  );
+}
+
+function Consent({ onClose }: { onClose: () => void }) {
+  const session = useSession();
+  const [list, setList] = useState<Device[]>([]);
+  const [device, setDevice] = useState(localStorage.getItem(STORE) ?? "");
+  const [name, setName] = useState("");
+  useEffect(() => void devices().then(setList), []);
+  const chosen = list.some((one) => one.id === device) ? device : "";
+  const start = (event: Event) => {
+    event.preventDefault();
+    if (chosen) localStorage.setItem(STORE, chosen);
+    onClose();
+    void webcam.start(chosen, name);
+  };
+  return (
+    <Dialog title={t("webcam.title")} onClose={onClose}>
+      <form class="consent" onSubmit={start}>
+        <ul>
+          <li>{t("webcam.sent")}</li>
+          <li>{t("webcam.where", { host: location.host, name: session.name })}</li>
+          <li>{t(session.aggregate_only ? "webcam.keptFew" : "webcam.kept")}</li>
+          <li>{t("webcam.others")}</li>
+          <li>{t("webcam.howToStop")}</li>
+        </ul>
+        {list.length > 1 && (
+          <Select name={t("webcam.which")} value={chosen} onChange={setDevice}
+            options={[["", t("webcam.anyCamera")], ...list.map((one) => [one.id, one.name] as const)]} />
+        )}
+        <details>
+          <summary>{t("webcam.more")}</summary>
+          <Field name={t("cameras.id")} how={t("cameras.idHow")}>
+            <input value={name} pattern="[A-Za-z0-9_\-]{1,64}" maxLength={64} placeholder="browser-1" autoComplete="off" spellcheck={false}
+              onInput={(event) => setName(event.currentTarget.value)} />
+          </Field>
+        </details>
+        <div class="row end">
+          <button type="button" onClick={onClose}>{t("track.cancel")}</button>
+          <button type="submit" class="main" autoFocus>{t("webcam.agree")}</button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** In the corner of every page while the camera is on, or has failed. */
+export function WebcamPanel() {
+  const feed = useFeed();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    webcam.mirror.show(canvas.current);
+    return () => webcam.mirror.show(null);
+  }, [feed.phase]);
+  // Who signs out, or is signed out, sends nothing any more.
+  useEffect(() => () => webcam.stop(), []);
+  if (feed.phase === "off") return null;
+  const failed = feed.phase === "failed";
+  return (
+    <aside class={`webcam card ${feed.phase}`} aria-label={t("webcam.panel")}>
+      <header>
+        <i class={`dot ${DOTS[feed.phase]}`} />
+        <strong><bdi>{feed.name || t("cameras.browser")}</bdi></strong>
+        <button type="button" class={failed ? "bare" : "danger"} onClick={() => webcam.stop()}>
+          {failed ? <Icon name="close" /> : t("webcam.stop")}
+          {failed && <span class="sr">{t("webcam.close")}</span>}
+        </button>
+      </header>
+      {!failed && <canvas ref={canvas} role="img" aria-label={t("webcam.mirror")} />}
+      <div role={failed ? "alert" : "status"} class={failed ? "bad" : "said"}>
+        <Said feed={feed} />
+      </div>
+    </aside>
+  );
+}
+
+const DOTS = { off: "ended", starting: "connecting", live: "online", away: "offline", failed: "offline" } as const;
+
+function Said({ feed }: { feed: Feed }) {
+  if (feed.problem) return <>{t(feed.problem)}</>;
+  if (feed.phase === "starting") return <>{t("webcam.starting")}</>;
+  if (feed.phase === "away") return <>{t("webcam.away")}</>;
+  return (
+    <>
+      {feed.faces.map((face) => <Label key={face.track_id} label={face.label} confidence={face.confidence} />)}
+      {feed.faces.length === 0 && <span class="dim">{t("webcam.noFace")}</span>}
+      <span class="dim rate" aria-hidden="true">{number(feed.fps)} {t("unit.fps")} · {number(feed.delayMs)} {t("unit.ms")}</span>
+    </>
+  );
+}

@@ -1,0 +1,51 @@
+/** Order and colours of emotions: the same everywhere. Okabe and Ito's palette, which colour-blind people can tell apart. */
+import { has, t } from "./text";
+
+const COLOURS: Record<string, string> = {
+  neutral: "#98a2ae",
+  happiness: "#f0d442",
+  surprise: "#56b4e9",
+  sadness: "#2f7fc1",
+  anger: "#d55e00",
+  disgust: "#009e73",
+  fear: "#cc79a7",
+  contempt: "#e69f00",
+};
+const ORDER = Object.keys(COLOURS);
+const OTHERS = ["#7a86ff", "#b39b7d", "#5fc9c0", "#b8c26a"];
+const UNCLEAR = "#5a6572";
+
+/** Of a label that no list knows (another model's), always the same one. */
+export function colourOf(label: string | null): string {
+  if (label === null) return UNCLEAR;
+  const known = COLOURS[label];
+  if (known) return known;
+  let sum = 0;
+  for (const letter of label) sum += letter.codePointAt(0) ?? 0;
+  return OTHERS[sum % OTHERS.length] as string;
+}
+
+/** Black or white: what can be read on the colour. */
+export function inkOn(colour: string): string {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255) as [number, number, number];
+  const light = [r, g, b].map((c) => (c <= 0.04 ? c / 12.9 : ((c + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+  return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.19 ? "#0b0e13" : "#ffffff";
+}
+
+export function nameOf(label: string | null): string {
+  if (label === null) return t("emotion.unclear");
+  const key = `emotion.${label}`;
+  return has(key) ? t(key) : label;
+}
+
+/** Labels in the order in which they are drawn: the known ones first, "unclear" last. */
+export function inOrder(labels: Iterable<string | null>): (string | null)[] {
+  const place = (label: string | null): number => {
+    if (label === null) return 1000;
+    const at = ORDER.indexOf(label);
+    return at < 0 ? 100 : at;
+  };
+  return [...new Set(labels)].sort((a, b) => place(a) - place(b) || String(a).localeCompare(String(b)));
+}
+
+export const KNOWN: readonly string[] = ORDER;

@@ -1,0 +1,10 @@
+import "uplot/dist/uPlot.min.css";
+import "./style/tokens.css";
+import "./style/parts.css";
+import "./style/pages.css";
+import "./style/webcam.css";
+import { render } from "preact";
+import { App } from "./app";
+
+const place = document.getElementById("app");
+if (place) render(<App />, place);

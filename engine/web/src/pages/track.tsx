@@ -1,0 +1,188 @@
+/** One person: the emotion over time, its changes, and what was kept, to take along or to erase. */
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { Problem, send } from "../api";
+import { keepTrying, pause, whileVisible } from "../connection";
+import { clock, duration, moment, number, percent } from "../format";
+import { asCsv, type Change, changes, download, everything, segments, totals } from "../history";
+import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
+import { Icon } from "../parts/icons";
+import { Answer, Failed, Loading, Note } from "../parts/states";
+import { useAnswer } from "../poll";
+import { href } from "../route";
+import { useMayOperate } from "../session";
+import { t } from "../text";
+import type { EngineEvent, Sample, Track } from "../types";
+import { Timeline } from "./timeline";
+
+const EVERY_MS = 3000;
+
+interface Past {
+  samples: Sample[];
+  events: EngineEvent[];
+}
+
+/** Samples and events, asked for again while the person is in view. */
+function usePast(uid: string, active: boolean): [Past | null, Problem | null] {
+  const [past, setPast] = useState<Past | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  useEffect(
+    () =>
+      whileVisible(() => {
+        const ending = new AbortController();
+        void keepTrying("track", ending.signal, async (alive) => {
+          try {
+            do {
+              const samples = await everything<Sample>(`tracks/${uid}/timeline`, ending.signal);
+              const events = await everything<EngineEvent>(`tracks/${uid}/history`, ending.signal);
+              alive();
+              setProblem(null);
+              setPast({ samples, events });
+              if (active) await pause(EVERY_MS, ending.signal);
+            } while (active && !ending.signal.aborted);
+            ending.abort();
+          } catch (error) {
+            if (error instanceof Problem) setProblem(error);
+            throw error;
+          }
+        });
+        return () => ending.abort();
+      }),
+    [uid, active],
+  );
+  return [past, problem];
+}
+
+export function TrackPage({ uid }: { uid: string }) {
+  const [gone, setGone] = useState<string | null>(null);
+  const asked = useAnswer<Track>(`tracks/${encodeURIComponent(uid)}`, {}, gone ? 0 : EVERY_MS);
+  if (gone) return <Note icon="trash" title={gone}><Back /></Note>;
+  if (asked.problem && [404, 422].includes(asked.problem.status)) {
+    return <Note title={t("track.gone")} how={t("track.goneHow")}><Back /></Note>;
+  }
+  return <Answer asked={asked} rows={6}>{(track) => <Person track={track} onErased={setGone} />}</Answer>;
+}
+
+function Back() {
+  return <a class="button" href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a>;
+}
+
+function Person({ track, onErased }: { track: Track; onErased: (said: string) => void }) {
+  const [past, problem] = usePast(track.track_uid, track.state === "active");
+  return (
+    <>
+      <p class="crumb"><a href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a></p>
+      <Header title={<>{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
+        <Tools track={track} past={past} onErased={onErased} />
+      </Header>
+      <dl class="facts-row">
+        <Fact name={t("tracks.seen")} value={moment(track.first_seen)} />
+        <Fact name={t("track.lastSeen")} value={moment(track.last_seen)} />
+        <Fact name={t("tracks.duration")} value={duration(track.duration_s)} />
+        <Fact name={t("tracks.confidence")} value={percent(track.confidence)} />
+        <Fact name={t("tracks.events")} value={number(track.events)} />
+        <Fact name={t("tracks.state")} value={t(track.state === "active" ? "tracks.active" : "tracks.ended")} />
+      </dl>
+      {past ? <Details past={past} /> : problem ? <Failed problem={problem} again={() => location.reload()} /> : <Loading />}
+    </>
+  );
+}
+
+export function Fact({ name, value }: { name: string; value: string }) {
+  return <div><dt>{name}</dt><dd>{value}</dd></div>;
+}
+
+function Details({ past }: { past: Past }) {
+  const parts = useMemo(() => segments(past.samples), [past.samples]);
+  const list = useMemo(() => changes(past.events), [past.events]);
+  if (past.samples.length === 0) return <Note icon="eye" title={t("track.noSamples")} how={t("track.noSamplesHow")} />;
+  const sums = totals(parts);
+  const all = sums.reduce((sum, [, seconds]) => sum + seconds, 0);
+  return (
+    <div class="grid">
+      <Card wide title={t("track.timeline")}><Timeline samples={past.samples} parts={parts} /></Card>
+      <Card title={t("track.totals")}>
+        <ShareBar parts={sums.map(([label, seconds]) => [label, seconds / all] as const)} />
+        <table class="list plain">
+          <thead><tr><th scope="col">{t("tracks.emotion")}</th><th scope="col" class="num">{t("track.time")}</th><th scope="col" class="num">{t("track.share")}</th></tr></thead>
+          <tbody>
+            {sums.map(([label, seconds]) => (
+              <tr key={label}>
+                <th scope="row"><Label label={label} /></th>
+                <td class="num">{duration(seconds)}</td>
+                <td class="num">{percent(seconds / all)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Card>
+      <Card title={t("track.changes")}><Changes list={list} /></Card>
+    </div>
+  );
+}
+
+function Changes({ list }: { list: readonly Change[] }) {
+  if (list.length === 0) return <p class="dim">{t("track.noChanges")}</p>;
+  return (
+    <table class="list plain">
+      <thead>
+        <tr>
+          <th scope="col">{t("track.at")}</th>
+          <th scope="col">{t("track.before")}</th>
+          <th scope="col" class="num">{t("track.dwell")}</th>
+          <th scope="col">{t("track.after")}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {list.map((change) => (
+          <tr key={change.at}>
+            <td><time dateTime={change.at}>{clock(change.at)}</time></td>
+            <td>{change.held === null ? "–" : <Label label={change.before} />}</td>
+            <td class="num">{duration(change.held)}</td>
+            <td><Label label={change.after} {...(change.after ? { confidence: change.confidence } : {})} /></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Tools({ track, past, onErased }: { track: Track; past: Past | null; onErased: (said: string) => void }) {
+  const mayOperate = useMayOperate();
+  const [asking, setAsking] = useState(false);
+  const name = `moodline-${track.source_id}-${track.track_id}-${track.track_uid}`;
+  const close = useCallback(() => setAsking(false), []);
+  return (
+    <>
+      <button type="button" disabled={!past} onClick={() => past && download(`${name}.csv`, "text/csv", asCsv(past.samples))}>
+        <Icon name="down" />{t("track.csv")}
+      </button>
+      <button type="button" disabled={!past}
+        onClick={() => past && download(`${name}.json`, "application/json", JSON.stringify({ track, timeline: past.samples, events: past.events }, null, 1))}>
+        <Icon name="down" />{t("track.json")}
+      </button>
+      <button type="button" class="danger" disabled={!mayOperate} title={mayOperate ? "" : t("track.needsOperate")} onClick={() => setAsking(true)}>
+        <Icon name="trash" />{t("track.erase")}
+      </button>
+      {asking && <Erase track={track} onClose={close} onErased={onErased} />}
+    </>
+  );
+}
+
+function Erase({ track, onClose, onErased }: { track: Track; onClose: () => void; onErased: (said: string) => void }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const go = async () => {
+    setBusy(true);
+    try {
+      const { events, samples } = await send<{ events: number; samples: number }>("DELETE", `tracks/${track.track_uid}`);
+      onErased(t("track.erased", { events: number(events), samples: number(samples) }));
+    } catch (error) {
+      setBusy(false);
+      setProblem(error instanceof Problem && error.status ? error.message : t("state.offline"));
+    }
+  };
+  return (
+    <Confirm title={t("track.eraseTitle", { id: track.track_id })} lead={t("track.eraseLead")} go={t("track.eraseGo")} busy={busy}
+      problem={problem} onGo={() => void go()} onClose={onClose} />
+  );
+}

@@ -1,0 +1,88 @@
+/** uPlot in a component: it follows the size of its place and the colours of the theme. */
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { colourOf } from "../emotions";
+import { number, percent } from "../format";
+import { locale } from "../text";
+import { useTheme } from "../theme";
+
+export interface ChartProps {
+  name: string;
+  height: number;
+  data: uPlot.AlignedData;
+  /** Called anew for each theme; `css` reads a custom property. */
+  options: (css: (name: string) => string) => Partial<uPlot.Options>;
+}
+
+export function Chart({ name, height, data, options }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const theme = useTheme();
+  useEffect(() => {
+    const here = place.current;
+    if (!here) return undefined;
+    const style = getComputedStyle(document.documentElement);
+    const made = options((property) => style.getPropertyValue(property).trim());
+    const size = { width: Math.max(here.clientWidth, 80), height };
+    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 26, 0, 0], ...made, ...size }, data, here);
+    plot.current = drawn;
+    const watcher = new ResizeObserver(() => {
+      const width = here.clientWidth;
+      if (width > 0 && width !== drawn.width) drawn.setSize({ width, height });
+    });
+    watcher.observe(here);
+    return () => {
+      watcher.disconnect();
+      drawn.destroy();
+      plot.current = null;
+    };
+  }, [theme, height, options]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  return <div class="chart" role="img" aria-label={name} ref={place} />;
+}
+
+/** Axes in the colours of the theme; `y` formats the left one. */
+export function axes(css: (name: string) => string, y: (value: number) => string): uPlot.Axis[] {
+  const font = "11px system-ui, sans-serif";
+  const line = { stroke: css("--line"), width: 1 };
+  return [
+    { stroke: css("--dim"), grid: { show: false }, ticks: { ...line, size: 4 }, font, size: 28, space: 70, values: times },
+    {
+      stroke: css("--dim"), grid: line, ticks: { show: false }, font, size: 44, space: 34,
+      values: (_plot, values) => values.map((value) => y(value)),
+    },
+  ];
+}
+
+function times(_plot: uPlot, splits: number[], _axis: number, _space: number, step: number): string[] {
+  const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
+  const time: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
+  if (step < 60) time.second = "2-digit";
+  return splits.map((at) => new Date(at * 1000).toLocaleString(locale(), step >= 86_400 ? day : time));
+}
+
+/** Columns of shares (rows: labels) as uPlot stacks them: each the sum of itself and those below. `null` where there is nothing. */
+export function stacked(xs: number[], rows: (number | null)[][]): uPlot.AlignedData {
+  const sums: (number | null)[][] = [];
+  rows.forEach((row, place) => {
+    const below = sums[place - 1];
+    sums.push(row.map((value, at) => (value === null ? null : value + (below?.[at] ?? 0))));
+  });
+  // Drawn from the tallest to the lowest: each covers what is not its own.
+  return [xs, ...sums.reverse()] as uPlot.AlignedData;
+}
+
+export function stackedSeries(labels: readonly (string | null)[], stepped: boolean): uPlot.Series[] {
+  const paths = stepped ? uPlot.paths.stepped?.({ align: 1 }) : uPlot.paths.linear?.();
+  const one = (label: string | null): uPlot.Series => ({
+    stroke: colourOf(label),
+    fill: colourOf(label),
+    width: 0,
+    points: { show: false },
+    ...(paths ? { paths } : {}),
+  });
+  return [{}, ...[...labels].reverse().map(one)];
+}
+
+export const asPercent = (value: number): string => percent(value);
+export const asNumber = (value: number): string => number(value, Number.isInteger(value) ? 0 : 1);

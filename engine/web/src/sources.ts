@@ -1,0 +1,24 @@
+/** States and causes of cameras in plain words. */
+import { type Key, has, t } from "./text";
+import type { Source } from "./types";
+
+function told(key: string, otherwise: string): string {
+  return has(key) ? t(key as Key) : otherwise;
+}
+
+export function stateText(source: Pick<Source, "state">): string {
+  return told(`source.${source.state}`, source.state);
+}
+
+/** Why it is not online; null where there is nothing to say. */
+export function causeText(source: Pick<Source, "cause" | "detail">): string | null {
+  if (!source.cause) return source.detail || null;
+  return told(`cause.${source.cause}`, source.detail || source.cause);
+}
+
+/** Frames that were lost, of all captured, 0 to 1. */
+export function lostShare(source: Source): number | null {
+  const { captured, outcomes } = source.frames;
+  if (!captured) return null;
+  return ((outcomes.dropped_stale ?? 0) + (outcomes.dropped_queue ?? 0) + (outcomes.failed ?? 0)) / captured;
+}

@@ -1,0 +1,99 @@
+"""Several sources over one connection, over the real server."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from engine.api import ApiConfig, ApiServer, create_app
+from engine.api.privacy import PrivacyConfig
+from engine.history import History
+from engine.preview import Shots
+from tests.support.mjpeg import Part, parts
+from tests.support.redis_server import until
+from tests.support.run_status import FixedView, run_status, source
+from tests.support.shots import Playing
+
+IDS = ("door", "desk", "yard")
+
+
+@pytest.fixture
+def shots() -> Shots:
+    return Shots()
+
+
+@pytest.fixture
+def view() -> FixedView:
+    return FixedView(run_status(sources=tuple(source(name) for name in IDS)))
+
+
+@pytest.fixture
+def url(history: History, view: FixedView, shots: Shots) -> Iterator[str]:
+    config = ApiConfig(port=0)
+    running = ApiServer(create_app(view, history, config, "0.1.0", shots=shots), config, answer_s=1)
+    running.start()
+    yield running.url
+    shots.close()
+    running.stop()
+
+
+def some(url: str, query: str, count: int) -> list[Part]:
+    with (
+        httpx.Client(timeout=20) as client,
+        client.stream("GET", f"{url}/api/v1/sources/preview.mjpeg?{query}") as answer,
+    ):
+        assert answer.status_code == 200, answer.read()
+        found = parts(answer.iter_raw())
+        return [next(found) for _ in range(count)]
+
+
+def test_each_part_names_its_source_and_all_get_their_turn(url: str, shots: Shots) -> None:
+    with Playing(shots, IDS, every_s=0.02):
+        got = some(url, "source_id=door&source_id=yard&fps=60", 40)
+    counts = Counter(part.headers["x-source-id"] for part in got)
+    assert set(counts) == {"door", "yard"} and min(counts.values()) >= 10
+    for name in counts:
+        indices = [part.index for part in got if part.headers["x-source-id"] == name]
+        assert indices == sorted(set(indices))
+    assert got[0].faces and got[0].headers["x-frame-size"] == "320x180"
+    until(lambda: not shots.watched)
+
+
+def test_sources_that_are_not_known_are_left_out_and_none_at_all_is_a_404(url: str, shots: Shots) -> None:
+    with Playing(shots, IDS, every_s=0.02):
+        got = some(url, "source_id=door&source_id=nowhere&source_id=door", 3)
+    assert {part.headers["x-source-id"] for part in got} == {"door"}
+    assert httpx.get(f"{url}/api/v1/sources/preview.mjpeg?source_id=nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["", "source_id=", "source_id=a%20b", "source_id=<script>", "source_id=door&fps=0", "source=door"]
+)
+def test_what_makes_no_sense_is_refused(url: str, query: str) -> None:
+    assert httpx.get(f"{url}/api/v1/sources/preview.mjpeg?{query}").status_code == 422
+
+
+def test_a_source_that_is_removed_leaves_the_others_going(url: str, shots: Shots, view: FixedView) -> None:
+    with (
+        Playing(shots, ("door",), every_s=0.02),
+        httpx.Client(timeout=20) as client,
+        client.stream("GET", f"{url}/api/v1/sources/preview.mjpeg?source_id=door&source_id=desk&fps=60") as answer,
+    ):
+        found = parts(answer.iter_raw())
+        next(found)
+        view.shown = run_status(sources=(source("door"),))
+        until(lambda: next(found) and shots.watched)
+        assert next(found).headers["x-source-id"] == "door"
+
+
+def test_where_only_aggregates_are_told_no_wall_is_shown(history: History, view: FixedView, shots: Shots) -> None:
+    config = ApiConfig(port=0)
+    privacy = PrivacyConfig(aggregate_only=True)
+    running = ApiServer(create_app(view, history, config, "0.1.0", privacy=privacy, shots=shots), config)
+    running.start()
+    try:
+        answer = httpx.get(f"{running.url}/api/v1/sources/preview.mjpeg?source_id=door")
+        assert answer.status_code == 403
+    finally:
+        running.stop()

@@ -1,0 +1,161 @@
+"""The dashboard before engines that are played: sixteen cameras, names that mean harm, nothing there, errors."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import ids
+from engine.api import ApiConfig, ApiServer, create_app
+from engine.api.privacy import PrivacyConfig
+from engine.clock import SystemClock, rfc3339
+from engine.history import History
+from engine.items import EmotionEvent
+from engine.preview import Shots
+from tests.support.browser import Visitor
+from tests.support.documents import RUN, event
+from tests.support.run_status import FixedView, run_status, source
+from tests.support.shots import Playing
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+
+WAIT_MS = 30_000
+WALL_S = float(os.environ.get("MOODLINE_WALL_S", "6"))
+HOSTILE = {
+    "markup": "<script>window.harmed=1</script><img src=x onerror=window.harmed=1>",
+    "long": "w" * 200,
+    "right to left": "كاميرا المدخل \u202eevil\u202c",
+    "quotes": "\"'`;${harmed=1}//{name}",
+}
+PLACES = ("live", "tracks", "insights", "cameras", "engine")
+
+
+@contextmanager
+def served(
+    view: FixedView, history: History | None = None, shots: Shots | None = None, **privacy: Any
+) -> Iterator[str]:
+    opened = history or History("sqlite://")
+    if history is None:
+        opened.open()
+    config = ApiConfig(port=0)
+    app = create_app(view, opened, config, "0.1.0", shots=shots, privacy=PrivacyConfig(**privacy))
+    running = ApiServer(app, config)
+    running.start()
+    try:
+        yield running.url
+    finally:
+        if shots:
+            shots.close()
+        running.stop()
+        opened.close()
+
+
+def now_events(names: list[str], label: str = "happiness") -> list[EmotionEvent]:
+    """One track for each of `names`, a minute ago."""
+    at = rfc3339(SystemClock().utc())
+    return [
+        event(number + 1, source_id=name, track_id=number + 1, label=label, at=at) for number, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_names_that_mean_harm_are_only_text(browser: Any, name: str) -> None:
+    history = History("sqlite://")
+    history.open()
+    history.append(now_events([name, "door"], label=name[:64]))
+    view = FixedView(run_status(name=name, sources=(source(name), source("door", detail=name), source("x", "offline"))))
+    with served(view, history) as url, Visitor(browser, url) as visitor:
+        for place in (*PLACES, f"tracks/{ids.derive(RUN, 'track', name, 1)}"):
+            page = visitor.go(place)
+            page.wait_for_timeout(200)
+            assert page.evaluate("window.harmed") is None
+            assert page.locator("main script, main img").count() == 0
+            for width in (390, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+            if place in ("tracks", "cameras", "engine"):
+                assert name in page.evaluate("document.querySelector('main').textContent"), place
+
+
+def test_nothing_there_says_what_to_do(browser: Any) -> None:
+    with served(FixedView(run_status(sources=()))) as url, Visitor(browser, url) as visitor:
+        for place, text in (
+            ("live", "No camera yet"),
+            ("tracks", "Nobody was seen"),
+            ("insights", "No faces in this time"),
+            ("cameras", "No camera yet"),
+        ):
+            visitor.go(place).get_by_text(text).first.wait_for(timeout=WAIT_MS)
+
+
+def test_an_error_of_the_engine_is_told_and_can_be_tried_again(browser: Any) -> None:
+    view = FixedView()
+    with served(view) as url, Visitor(browser, url) as visitor:
+        page = visitor.go("live")
+        view.shown = RuntimeError("broken")
+        page.goto(f"{url}/#/engine")
+        page.get_by_text("This could not be loaded").first.wait_for(timeout=WAIT_MS)
+        view.shown = run_status()
+        page.get_by_role("heading", name="Queues").wait_for(timeout=WAIT_MS)
+
+
+def test_where_only_aggregates_are_told_single_people_are_not_asked_for(browser: Any) -> None:
+    with served(FixedView(), aggregate_only=True) as url, Visitor(browser, url) as visitor:
+        visitor.go("tracks").get_by_text("tells of no single person").wait_for(timeout=WAIT_MS)
+        page = visitor.go("live")
+        page.locator(".tile").first.wait_for()
+        assert page.locator(".ticker").count() == 0
+        visitor.go("insights").get_by_text("No faces in this time").wait_for(timeout=WAIT_MS)
+
+
+def slope() -> Any:
+    ramp = np.linspace(0, 255, 640, dtype=np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (360, 640, 3)))
+
+
+def test_sixteen_cameras_run_beside_each_other_over_one_connection(browser: Any) -> None:
+    """Five pictures a second each: the page keeps up, does little, and grows little; `MOODLINE_WALL_S` for how long."""
+    names = tuple(f"camera-{number:02}" for number in range(16))
+    shots = Shots()
+    with (
+        Playing(shots, names, 0.2, slope(), step=4),
+        served(FixedView(run_status(sources=tuple(source(name) for name in names))), shots=shots) as url,
+        Visitor(browser, url, viewport={"width": 1600, "height": 1000}) as visitor,
+    ):
+        asked: list[str] = []
+        visitor.page.on("request", lambda request: asked.append(request.url))
+        page = visitor.go("live")
+        drawn = "[...document.querySelectorAll('.tile canvas')].filter(canvas => canvas.dataset.frame >= 0).length"
+        page.wait_for_function(f"() => {drawn} === 16", timeout=WAIT_MS)
+        spy = visitor.context.new_cdp_session(page)
+        # In the time that its thread really ran: others use this core, too.
+        spy.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before, began = metrics(spy), time.monotonic()
+        page.evaluate(LATE)
+        page.wait_for_timeout(1000 * WALL_S)
+        after, ended = metrics(spy), time.monotonic()
+        late = page.evaluate("window.late")
+        busy = (after["TaskDuration"] - before["TaskDuration"]) / (ended - began)
+        assert busy < 0.5
+        assert after["JSHeapUsedSize"] < 150e6
+        assert len({url for url in asked if "preview.mjpeg" in url}) == 1
+        half = len(late) // 2
+        assert half > 20
+        # Time from capture to drawing does not grow; half a second is for a busy machine.
+        assert np.median(late[half:]) < np.median(late[:half]) + 500, (late[:half], late[half:])
+
+
+LATE = """() => {
+  window.late = [];
+  for (const canvas of document.querySelectorAll('.tile canvas'))
+    new MutationObserver(() => window.late.push(Date.now() - Date.parse(canvas.dataset.at)))
+      .observe(canvas, {attributes: true, attributeFilter: ['data-frame']});
+}"""
+
+
+def metrics(spy: Any) -> dict[str, float]:
+    return {one["name"]: one["value"] for one in spy.send("Performance.getMetrics")["metrics"]}
