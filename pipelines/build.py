@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.channel import Channel
 from engine.clock import Clock, SystemClock
-from engine.detectors.base import Detector
+from engine.detectors.base import TunableDetector
 from engine.detectors.build import build_detector
 from engine.detectors.parallel import Parallel
 from engine.events import EventBuilder
@@ -156,7 +156,7 @@ class Builder:
             for number, (inbox, detect, track) in enumerate(zip(self._frames, detects, tracks, strict=True))
         ]
 
-    def _open_detector(self) -> tuple[Detector, ModelSnapshot]:
+    def _open_detector(self) -> tuple[TunableDetector, ModelSnapshot]:
         config = self._config.stages.detect
         threads = 1 if self._abreast > 1 else _threads(config.threads, self._workers)
         detector, snapshot = build_detector(config, threads)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.detectors.base import Detector
+from engine.detectors.base import TunableDetector
 from engine.runner import Worker
 from engine.stages.chip import Chip
 from engine.stages.detect import Detect
@@ -35,7 +35,7 @@ def turned(running: StagesConfig, wanted: StagesConfig) -> StagesConfig:
 class Knobs:
     """The running stages. Tracks and filters go on; nothing is lost."""
 
-    detector: Detector
+    detector: TunableDetector
     detects: Sequence[Detect]
     tracks: Sequence[Track]
     chip: Chip

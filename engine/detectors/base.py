@@ -11,9 +11,6 @@ from engine.items import Detection, Floats, Image
 class Detector(Protocol):
     """Finds faces. Several workers may share one detector: any thread may call `detect` at any time."""
 
-    min_score: float
-    """Faces below are not given; any thread may set it, for the pictures that follow."""
-
     @property
     def name(self) -> str:
         """What it is called in the configuration, the status and the log."""
@@ -28,6 +25,13 @@ class Detector(Protocol):
         Boxes and landmarks are in pixels of the image they were found in; boxes lie within it,
         landmarks need not. An image too thin to hold a face has none: no image is an error.
         """
+
+
+class TunableDetector(Detector, Protocol):
+    """One whose threshold can be changed while it works."""
+
+    min_score: float
+    """Faces below are not given; any thread may set it, for the pictures that follow."""
 
 
 def warm_up(detector: Detector, sizes: Iterable[tuple[int, int]]) -> None:

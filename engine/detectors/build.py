@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.detectors.base import Detector, warm_up
+from engine.detectors.base import TunableDetector, warm_up
 from engine.detectors.haar import Haar, cascade_path
 from engine.detectors.retinaface import RetinaFace
 from engine.detectors.scrfd import Scrfd
@@ -12,14 +12,14 @@ from engine.sessions import OnnxSession, open_session
 from engine.stages.detect import DetectConfig
 from engine.status import ModelSnapshot
 
-Build = Callable[[OnnxSession, ModelCard, DetectConfig], Detector]
+Build = Callable[[OnnxSession, ModelCard, DetectConfig], TunableDetector]
 
 
-def _retinaface(session: OnnxSession, card: ModelCard, config: DetectConfig) -> Detector:
+def _retinaface(session: OnnxSession, card: ModelCard, config: DetectConfig) -> TunableDetector:
     return RetinaFace(session, card, config.size, config.min_score)
 
 
-def _scrfd(session: OnnxSession, card: ModelCard, config: DetectConfig) -> Detector:
+def _scrfd(session: OnnxSession, card: ModelCard, config: DetectConfig) -> TunableDetector:
     return Scrfd(session, card, config.size, config.min_score)
 
 
@@ -29,7 +29,7 @@ LAYOUTS: dict[str, Build] = {
 }
 
 
-def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, ModelSnapshot]:
+def build_detector(config: DetectConfig, threads: int = 1) -> tuple[TunableDetector, ModelSnapshot]:
     """The detector that `config` names, and what the status tells about it.
 
     `threads` bounds one call's parallelism on the CPU, unless the configuration gives a number.
@@ -56,7 +56,7 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[Detector, Mo
     return detector, snapshot
 
 
-def _haar(config: DetectConfig) -> tuple[Detector, ModelSnapshot]:
+def _haar(config: DetectConfig) -> tuple[TunableDetector, ModelSnapshot]:
     if config.device not in ("auto", "cpu"):
         raise DeviceError(
             f"stage 'detect' asked for {config.device}, but 'haar' runs on the CPU only; "

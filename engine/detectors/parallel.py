@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engine.detectors.base import Detector
+from engine.detectors.base import TunableDetector
 from engine.items import Detection, Image
 
 
@@ -14,7 +14,7 @@ class Parallel:
     call `detect`; the threads end with the object.
     """
 
-    def __init__(self, detector: Detector, threads: int) -> None:
+    def __init__(self, detector: TunableDetector, threads: int) -> None:
         self._detector = detector
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="detect-pool")
 
