@@ -248,7 +248,7 @@ def test_readers_see_cameras_and_cannot_change_them(reader: Visitor) -> None:
 def test_the_engine_page_shows_rates_queues_drops_and_cards(reader: Visitor) -> None:
     page = reader.go("engine")
     page.get_by_role("heading", name="emotion-fer").wait_for(timeout=WAIT_MS)
-    page.get_by_role("row", name="frames").wait_for()
+    page.get_by_role("row", name="frames").first.wait_for()
     assert page.locator(".outcomes li").count() == 2
     page.wait_for_function("() => parseFloat(document.querySelector('.stages b').textContent) > 0", timeout=WAIT_MS)
     card = page.locator(".card", has_text="emotion-fer")
