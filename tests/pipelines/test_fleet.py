@@ -279,7 +279,7 @@ def test_two_hundred_sources_that_come_and_go_leave_no_thread_no_file_and_no_obj
         until(settled, 10)
         assert threading.active_count() == threads
         assert len(list(Path("/proc/self/fd").iterdir())) == files
-        assert counted() == captures <= 1
+        assert counted() <= captures
         assert (camera.opened, camera.closed, camera.reading) == (201, 201, 0)
         assert len(rig.fleet._places) <= 258
         arrived = sum(isinstance(item, Frame) for sink in rig.sinks for item in sink.items)
