@@ -55,8 +55,8 @@ def test_a_hangup_asks_for_a_reload_each_time_and_stops_nothing():
 
 SCRIPT = """
 import signal, sys, threading
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# The tests themselves may run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 from pipelines.signals import reload_on_hangup, stop_on_signal
 stopped = threading.Event()
 stop_on_signal(stopped.set)
