@@ -28,7 +28,7 @@ mode: live
 bus: {url: "memory://"}
 history: {url: "sqlite:///shown.db"}
 api: {port: 0, sources: {enabled: true}}
-stages: {detect: {every_s: 0.2}}
+stages: {detect: {every_s: 0.1}}
 sources:
 """
 # name, place, theme, width, height
