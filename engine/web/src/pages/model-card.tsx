@@ -5,7 +5,7 @@ import { Card } from "../parts/basics";
 import { t } from "../text";
 import type { Card as CardData, ModelWithCard } from "../types";
 
-const MOST = 60;
+const MOST = 400;
 
 /** The leaves of nested numbers as `views.aligned.accuracy`, in their order. */
 export function leaves(tree: unknown, path: string[] = []): [string, string][] {
@@ -21,12 +21,17 @@ function shown(value: unknown): string {
   return Math.abs(value) < 0.001 ? value.toExponential(1) : number(value, Math.abs(value) < 10 ? 3 : 1);
 }
 
-const TELLING = ["accuracy", "macro_f1", "calibration_error", "ap"];
+const TELLING = ["accuracy", "macro_f1", "calibration_error", "ap", "landmark_error"];
+/** Of several sets and sizes: all sets together, at the size the engine looks at. */
+const USUAL = ["all sets", "640"];
 
 /** The first few numbers that tell most, each with where it was measured. */
 function highlights(lines: readonly [string, string][]): [string, string, string][] {
+  const usual = (path: string): number => USUAL.filter((part) => path.split(" · ").includes(part)).length;
   return TELLING.flatMap((name) => {
-    const found = lines.find(([path]) => path.split(" · ").at(-1) === name);
+    const [found] = lines
+      .filter(([path]) => path.split(" · ").at(-1) === name)
+      .sort(([one], [other]) => usual(other) - usual(one));
     return found ? [[name, found[1], found[0].split(" · ").slice(0, -1).join(" · ")] as [string, string, string]] : [];
   }).slice(0, 3);
 }
