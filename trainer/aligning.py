@@ -195,9 +195,14 @@ def open_finder(name: str, min_score: float, threads: int = 2, size: int = 640) 
     return build_detector(DetectConfig(model=name, min_score=min_score, size=size), threads)[0]
 
 
-def _without_card(path: Path, min_score: float, threads: int, size: int) -> Detector:
+def public_card(path: Path) -> ModelCard:
+    """The card that a RetinaFace of the public implementation would have."""
     spec = InputSpec(None, None, "BGR", 1.0, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0))
-    card = ModelCard(path.stem, "0", "face-detection", sha256_of(path), spec, "retinaface", "unknown")
+    return ModelCard(path.stem, "0", "face-detection", sha256_of(path), spec, "retinaface", "unknown")
+
+
+def _without_card(path: Path, min_score: float, threads: int, size: int) -> Detector:
+    card = public_card(path)
     detector = RetinaFace(open_session(Model(path, card), "auto", threads), card, size, min_score)
     try:
         detector.detect([np.full((64, 64, 3), 127, np.uint8)])

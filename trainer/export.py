@@ -80,3 +80,19 @@ def check_agreement(net: nn.Module, predict: Predict, over: Sample, spec: InputS
     if not worst <= TOLERANCE:
         raise ModelError(f"ONNX and PyTorch differ by {worst:.2g} on real faces, {TOLERANCE} is allowed")
     return worst
+
+
+def expose(source: Path, target: Path, readers: int) -> int:
+    """Write the network `source` to `target` with one output more for each tensor that `readers` convolutions of one
+    cell read, in the order of the network: what the heads of a detector look at. Returns how many there are.
+    `source` is one that ONNX Runtime opens.
+    """
+    model = onnx.load(str(source))
+    sizes = {each.name: list(each.dims) for each in model.graph.initializer}
+    pointwise = [
+        node.input[0] for node in model.graph.node if node.op_type == "Conv" and sizes[node.input[1]][2:] == [1, 1]
+    ]
+    read = [name for name in dict.fromkeys(pointwise) if pointwise.count(name) == readers]
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in read)
+    onnx.save(model, str(target))
+    return len(read)

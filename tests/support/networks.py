@@ -37,19 +37,32 @@ def classifier(path: Path, labels: int = 3, side: int = 8, batch: Dim = "n", num
 
 
 def retinaface(
-    path: Path, seed: int = 0, softmax: bool = True, shape: tuple[Dim, Dim, Dim] = ("n", "h", "w"), priors: int = 2
+    path: Path,
+    seed: int = 0,
+    softmax: bool = True,
+    shape: tuple[Dim, Dim, Dim] = ("n", "h", "w"),
+    priors: int = 2,
+    context: int = 0,
 ) -> Path:
-    """RetinaFace's outputs from one random convolution per level and head; named and ordered unlike the real one's."""
+    """RetinaFace's outputs from one random convolution per level and head; named and ordered unlike the real one's.
+
+    With `context` the heads of a level look at so many channels, as the real one's do, instead of at the picture.
+    """
     random = np.random.default_rng(seed)
     nodes: list[onnx.NodeProto] = []
     weights: dict[str, np.ndarray] = {}
+    for stride in (8, 16, 32) if context else ():
+        weights[f"context{stride}_w"] = random.normal(0, 0.01, (context, 3, 3, 3)).astype(np.float32)
+        read = ["picture", f"context{stride}_w"]
+        nodes.append(helper.make_node("Conv", read, [f"context{stride}"], strides=[stride] * 2, pads=[1] * 4))
     for head, width in (("points", 10), ("scores", 2), ("boxes", 4)):
         for stride in (8, 16, 32):
             name = f"{head}{stride}"
-            weights[f"{name}_w"] = random.normal(0, 0.01, (priors * width, 3, 1, 1)).astype(np.float32)
+            weights[f"{name}_w"] = random.normal(0, 0.01, (priors * width, context or 3, 1, 1)).astype(np.float32)
             weights[f"{name}_shape"] = np.array([0, -1, width], np.int64)
+            seen, step = (f"context{stride}", 1) if context else ("picture", stride)
             nodes += [
-                helper.make_node("Conv", ["picture", f"{name}_w"], [f"{name}_c"], strides=[stride, stride]),
+                helper.make_node("Conv", [seen, f"{name}_w"], [f"{name}_c"], strides=[step, step]),
                 helper.make_node("Transpose", [f"{name}_c"], [f"{name}_t"], perm=[0, 2, 3, 1]),
                 helper.make_node("Reshape", [f"{name}_t", f"{name}_shape"], [name]),
             ]

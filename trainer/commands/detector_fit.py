@@ -1,6 +1,7 @@
 """`moodline-train detector fit`: train a face detector, or go on with an interrupted run."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from trainer import runs
 from trainer.commands.running import check_folder, watched
 from trainer.detector.config import load_config
 from trainer.detector.fit import DetectorFit
-from trainer.detector.pictures import open_pictures
+from trainer.detector.pictures import PictureSet, open_pictures
 from trainer.tracking import Tensorboard
 
 _FILE = click.Path(path_type=Path)
@@ -19,12 +20,12 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("recipe", type=_FILE)
-@click.option("--data", type=_FILE, required=True, help="The folder written by `detector label`.")
+@click.option("--data", type=_FILE, required=True, multiple=True, help="A folder written by `detector label`.")
 @click.option("--run", "folder", type=_FILE, required=True, help="Where weights, history and recipe go.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder after its last whole epoch.")
 @click.option("--tensorboard/--no-tensorboard", default=True, show_default=True, help="Write RUN/tensorboard.")
-def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool) -> None:
-    """Train the RECIPE (YAML) on labelled pictures.
+def fit(recipe: Path, data: Sequence[Path], folder: Path, resume: bool, tensorboard: bool) -> None:
+    """Train the RECIPE (YAML) on labelled pictures; --data may be given several times.
 
     Ctrl-C stops; the same command with --resume goes on and ends as if it had not been interrupted.
 
@@ -33,9 +34,10 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
     moodline-train detector fit configs/trainer/retinaface.yaml --data runs/pictures --run runs/retinaface --resume
     """
     config = load_config(recipe)
-    pictures = open_pictures(data)
+    pictures = PictureSet.joined([open_pictures(each) for each in data])
     check_folder(folder, config.epochs, resume)
-    command = shlex.join(["moodline-train", "detector", "fit", str(recipe), "--data", str(data), "--run", str(folder)])
+    named = [word for each in data for word in ("--data", str(each))]
+    command = shlex.join(["moodline-train", "detector", "fit", str(recipe), *named, "--run", str(folder)])
     training = DetectorFit(config, pictures, folder, {"command": command})
     click.echo(
         f"{config.name}: {config.backbone}, {len(pictures.of('train'))} training and "

@@ -78,10 +78,10 @@ def label(
 ) -> None:
     """Label the faces in SOURCE... by what teachers see in many views of every picture.
 
-    SOURCE is a folder of pictures (with all folders in it), a picture, a video file, or frames:FOLDER for the frames
-    of a clip. Where the teachers agree there is a face; where they are not sure, a region that is ignored. Pictures
-    without faces are kept as background. --corrections names pictures in which a person saw that there is no face,
-    and pictures to be left out.
+    SOURCE is a folder of pictures (with all folders in it), a picture, a video file, frames:FOLDER for the frames
+    of a clip, or crops:FOLDER for faces cut out tightly, as in FER2013, which get a margin. Where the teachers agree
+    there is a face; where they are not sure, a region that is ignored. Pictures without faces are kept as background.
+    --corrections names pictures in which a person saw that there is no face, and pictures to be left out.
 
     \b
     moodline-train detector label photos/ party.mp4 frames:walk/ --teacher retinaface.onnx \\

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from engine.fields import Count, Field, Name, Positive, Unit, settings
 from engine.pixels import InputSpec
+from trainer.detector.hints import HintConfig
 from trainer.detector.loss import LossConfig
 from trainer.detector.net import Backbone, Coarse
 from trainer.detector.scenes import SceneConfig
@@ -41,6 +42,7 @@ class DetectorConfig:
     average: Unit = 0.999
     scenes: SceneConfig = field(default_factory=SceneConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    hints: HintConfig = field(default_factory=HintConfig)
     validation_scenes: Count = 256
     init: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -14,7 +14,8 @@ Random = np.random.Generator
 @settings
 class DistortConfig:
     """How much and how often. `contrast` and `saturation` are shares, `brightness` levels of 255, `gamma` powers of e
-    (all of them the extreme of an even draw), `noise` the largest standard deviation in levels; the `_share`
+    (all of them the extreme of an even draw), `noise` the largest standard deviation in levels, `shade` that of light
+    over the picture, in powers of e; the `_share`
     fields say how many pictures."""
 
     light_share: Unit = 0.7
@@ -30,6 +31,8 @@ class DistortConfig:
     noise_share: Unit = 0.2
     noise: NonNegative = 18
     jpeg_share: Unit = 0.25
+    shade_share: Unit = 0.0
+    shade: NonNegative = 0.6
 
     def times(self, factor: float) -> "DistortConfig":
         """The same with every share of pictures multiplied by `factor`."""
@@ -39,6 +42,8 @@ class DistortConfig:
 
 def distort(image: Image, config: DistortConfig, random: Random) -> Image:
     """A changed copy of `image`, uint8 BGR `(H, W, 3)`; everything is drawn from `random`."""
+    if config.shade_share and random.random() < config.shade_share:
+        image = _shaded(image, config, random)
     if random.random() < config.light_share:
         image = _light(image, config, random)
     if random.random() < config.gray_share:
@@ -69,6 +74,15 @@ def _light(image: Image, config: DistortConfig, random: Random) -> Image:
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     mixed: Image = cv2.addWeighted(image, share, gray, 1 - share, 0)
     return mixed
+
+
+def _shaded(image: Image, config: DistortConfig, random: Random) -> Image:
+    """Light from one side, shadows and windows: a smooth field of a few drawn values."""
+    across = int(random.integers(2, 6))
+    field = np.exp(random.normal(0, config.shade, (across, across))).astype(np.float32)
+    field = cv2.resize(field, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    shaded: Image = cv2.multiply(image, cv2.merge([field] * 3), dtype=cv2.CV_8U)
+    return shaded
 
 
 def _coarse(image: Image, random: Random) -> Image:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from engine.errors import ConfigError
 from trainer import checkpoints, recipes, runs
 from trainer.detector.config import DetectorConfig, load_config
+from trainer.detector.hints import Taught, Teacher, hint_losses
 from trainer.detector.loss import multibox
-from trainer.detector.net import Outputs, RetinaFaceNet
+from trainer.detector.net import RetinaFaceNet
 from trainer.detector.pictures import PictureSet
 from trainer.detector.scenes import Composer
 from trainer.detector.stream import Batch, Scenes, batches
@@ -34,6 +35,7 @@ _VALIDATION_SEED = 1_000_003
 _LONGEST_STEP = 10.0
 """The gradient's norm is cut to this: a scene of sixty tiny faces must not throw the weights about."""
 PARTS = ("score", "box", "landmark")
+HINTED = ("hint_score", "hint_features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,11 @@ class DetectorFit:
             self.device.name, memory_format=torch.channels_last
         )
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(decayed_apart(self.net, config.weight_decay), config.learning_rate)
-        self.forward = torch.compile(self.net) if self.device.compile else self.net
+        self.teacher = Teacher(config.hints.file) if config.hints.file else None
+        self.taught = Taught(self.net, config.pyramid, self.teacher.channels if self.teacher else ())
+        self.taught.to(self.device.name)
+        self.optimizer = torch.optim.AdamW(decayed_apart(self.taught, config.weight_decay), config.learning_rate)
+        self.forward = torch.compile(self.taught) if self.device.compile else self.taught
         self._validation = Scenes(
             Composer(data, "validation", config.size, config.scenes), _VALIDATION_SEED, 0, config.validation_scenes
         )
@@ -99,7 +104,7 @@ class DetectorFit:
         self._open_folder()
         while self.epoch < self.config.epochs:
             started = time.monotonic()
-            self.net.train()
+            self.taught.train()
             label = f"epoch {self.epoch + 1}/{self.config.epochs}"
             trained = _mean(self.train_step, watch(self._batches(), self.steps_per_epoch, label))
             validated = self._validate()
@@ -120,13 +125,13 @@ class DetectorFit:
             scenes = replace(scenes, distort=scenes.distort.times(config.last_distort))
         composer = Composer(self.data, "train", config.size, scenes)
         first = self.epoch * config.scenes_per_epoch
-        stream = Scenes(composer, config.seed, first, config.scenes_per_epoch)
+        stream = Scenes(composer, config.seed, first, config.scenes_per_epoch, config.hints.file)
         return batches(stream, config.batch_size, config.workers)
 
     def train_step(self, batch: Batch) -> list[float]:
         rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
         set_rate(self.optimizer, rate)
-        losses = self._losses(self.forward, batch)
+        losses = self._losses(batch)
         loss = torch.stack(losses).sum()
         check_finite(loss.item(), self.epoch, self.step_number % self.steps_per_epoch)
         self.optimizer.zero_grad()
@@ -137,27 +142,39 @@ class DetectorFit:
         follow(self.average, self.net, min(self.config.average, self.step_number / (10 + self.step_number)))
         return [part.item() for part in losses]
 
-    def _losses(self, net: Callable[[Tensor], Outputs], batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _losses(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Those of `PARTS`, and where there is a teacher those of `HINTED`."""
         images = network_input(batch.images.to(self.device.name), self.config)
         with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
-            boxes, logits, landmarks = net(images)
+            answers, shown = self.forward(images)
+        boxes, logits, landmarks = (each.float() for each in answers)
         wanted = batch.wanted.to(self.device.name)
-        return multibox((boxes.float(), logits.float(), landmarks.float()), wanted, self.config.loss)
+        losses = multibox((boxes, logits, landmarks), wanted, self.config.loss)
+        if batch.hints is None:
+            return losses
+        hints = batch.hints.to(self.device.name)
+        return *losses, *hint_losses(logits, [each.float() for each in shown], hints, wanted, self.config.hints)
+
+    def _checked(self, batch: Batch) -> list[float]:
+        images = network_input(batch.images.to(self.device.name), self.config)
+        with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
+            boxes, logits, landmarks = self.average(images)
+        wanted = batch.wanted.to(self.device.name)
+        losses = multibox((boxes.float(), logits.float(), landmarks.float()), wanted, self.config.loss)
+        return [part.item() for part in losses]
 
     def _validate(self) -> list[float]:
         """The averaged weights' losses on the fixed scenes of the validation split."""
         self.average.eval()
         with torch.no_grad():
-            return _mean(
-                lambda batch: [part.item() for part in self._losses(self.average, batch)],
-                batches(self._validation, self.config.batch_size, self.config.workers),
-            )
+            return _mean(self._checked, batches(self._validation, self.config.batch_size, self.config.workers))
 
     def _record(self, numbers: dict[str, float]) -> dict[str, Any]:
         line = runs.record(self.folder, self.epoch, numbers)
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
+            "adapters": self.taught.adapters.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "step_number": self.step_number,
@@ -194,12 +211,16 @@ class DetectorFit:
             raise runs.other_data(self.folder, before, self.data.sha256)
 
     def _manifest(self) -> dict[str, Any]:
-        return {"task": "face-detection", "data": dict(self.data.facts), **runs.made_with(self.net), **self.facts}
+        taught = {"hints": {"sha256": self.teacher.sha256}} if self.teacher else {}
+        data = dict(self.data.facts)
+        return {"task": "face-detection", "data": data, **taught, **runs.made_with(self.net), **self.facts}
 
     def _resume(self) -> None:
         state = checkpoints.read(self.folder / "last.pt")
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
+        # Runs begun before there were hints have no adapters.
+        self.taught.adapters.load_state_dict(state.get("adapters", {}))
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step_number = state["epoch"], state["step_number"]
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
@@ -248,14 +269,15 @@ def _part(name: str) -> str:
 
 
 def _named(split: str, losses: list[float]) -> dict[str, float]:
-    return {f"{split}_loss": sum(losses), **{f"{split}_{name}": loss for name, loss in zip(PARTS, losses, strict=True)}}
+    parts = zip((*PARTS, *HINTED), losses, strict=False)
+    return {f"{split}_loss": sum(losses), **{f"{split}_{name}": loss for name, loss in parts}}
 
 
 def _mean(step: Callable[[Batch], list[float]], over: Iterable[Batch]) -> list[float]:
     """The losses over all batches, per scene."""
-    count, total = 0, [0.0] * len(PARTS)
+    count, rows = 0, []
     for batch in over:
         size = len(batch.images)
         count += size
-        total = [before + size * part for before, part in zip(total, step(batch), strict=True)]
-    return [part / count for part in total]
+        rows.append([size * part for part in step(batch)])
+    return [sum(parts) / count for parts in zip(*rows, strict=True)]

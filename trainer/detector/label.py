@@ -84,7 +84,11 @@ def _row(source: str, writer: PictureWriter, first: int) -> dict[str, Any]:
 def _add(writer: PictureWriter, shot: Shot, teachers: Sequence[Teacher], config: LabelConfig) -> None:
     seen = [teacher.looks_at(shot.image, config.looks) for teacher in teachers]
     image, verdict = stored(shot.image, agree(seen, config.rules), config)
-    writer.add(shot.name, shot.group, shot.split, image, verdict.faces, verdict.ignored)
+    ignored = verdict.ignored
+    if shot.crop and not verdict.faces:
+        # Unseen is not absent: such a picture must not teach what is no face.
+        ignored = ((0.0, 0.0, float(image.shape[1]), float(image.shape[0])),)
+    writer.add(shot.name, shot.group, shot.split, image, verdict.faces, ignored)
 
 
 def stored(image: Image, verdict: Verdict, config: LabelConfig) -> tuple[Image, Verdict]:

@@ -21,10 +21,11 @@ _MIRRORED = [1, 0, 2, 4, 3]
 
 
 class Scene:
-    """A uint8 BGR picture `(H, W, 3)` in the making, with the faces and the ignored regions on it."""
+    """A uint8 BGR picture `(H, W, 3)` in the making, with the faces and the ignored regions on it. `clean` is the
+    finished picture before what cameras and light did to it."""
 
     def __init__(self, image: Image) -> None:
-        self.image = image
+        self.image = self.clean = image
         self.faces: list[Face] = []
         self.ignored: list[Floats] = []
 

@@ -143,15 +143,19 @@ class RetinaFaceNet(nn.Module):  # type: ignore[misc]
             nn.init.constant_(head.bias[first : first + PRIORS_PER_CELL], -4.0)
 
     def forward(self, batch: Tensor) -> Outputs:
+        return self.answers(self.contexts(batch))
+
+    def contexts(self, batch: Tensor) -> list[Tensor]:
+        """What the heads look at, `(N, pyramid, H, W)` for each level, finest first."""
         features = []
         rising = self.stem(batch)
         for level in self.levels:
             rising = level(rising)
             features.append(rising)
-        parts = [
-            _split(head(context(each)))
-            for each, context, head in zip(self._pyramid(features), self.context, self.heads, strict=True)
-        ]
+        return [context(each) for each, context in zip(self._pyramid(features), self.context, strict=True)]
+
+    def answers(self, contexts: Sequence[Tensor]) -> Outputs:
+        parts = [_split(head(each)) for each, head in zip(contexts, self.heads, strict=True)]
         boxes, logits, landmarks = (torch.cat(kind, 1) for kind in zip(*parts, strict=True))
         return boxes, logits.squeeze(2), landmarks
 

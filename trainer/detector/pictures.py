@@ -10,7 +10,9 @@ import io
 import json
 import os
 import shutil
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -38,7 +40,23 @@ class PictureSet:
         self.pictures = tuple(pictures)
         self.facts = facts
         self.sha256 = str(facts["sha256"])
-        self._pixels = pixels
+        self._pixels: tuple[Image, ...] = (pixels,)
+        self._ends: tuple[int, ...] = (len(self.pictures),)
+
+    @classmethod
+    def joined(cls, sets: Sequence["PictureSet"]) -> "PictureSet":
+        """The pictures of several sets as those of one, in their order."""
+        if len(sets) == 1:
+            return sets[0]
+        facts = {
+            "sha256": hashlib.sha256("".join(each.sha256 for each in sets).encode()).hexdigest(),
+            "splits": {split: _summed([each.facts["splits"][split] for each in sets]) for split in SPLITS},
+            "parts": [dict(each.facts) for each in sets],
+        }
+        whole = cls([picture for each in sets for picture in each.pictures], sets[0]._pixels[0], facts)
+        whole._pixels = tuple(pixels for each in sets for pixels in each._pixels)
+        whole._ends = tuple(accumulate(count for each in sets for count in np.diff((0, *each._ends)).tolist()))
+        return whole
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -46,7 +64,7 @@ class PictureSet:
     def image(self, number: int) -> Image:
         """Picture `number` as uint8 BGR `(H, W, 3)`: a read-only view into the file."""
         picture = self.pictures[number]
-        part = self._pixels[3 * picture.start : 3 * picture.stop]
+        part = self._pixels[bisect_right(self._ends, number)][3 * picture.start : 3 * picture.stop]
         return part.reshape(picture.height, picture.width, 3)
 
     def of(self, split: Split) -> tuple[int, ...]:
@@ -210,6 +228,10 @@ def _counts(pictures: Sequence[Picture]) -> dict[str, int]:
         "with landmarks": sum(face.landmarks is not None for face in faces),
         "ignored regions": sum(len(picture.ignored) for picture in pictures),
     }
+
+
+def _summed(rows: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    return {name: sum(row[name] for row in rows) for name in rows[0]}
 
 
 def _header(length: int) -> bytes:

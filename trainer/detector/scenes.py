@@ -96,6 +96,7 @@ class Composer:
         self._makers[int(random.choice(len(self._makers), p=self._shares))](scene, random)
         self._lay_decoys(scene, random)
         occlude(scene.image, scene.faces, self.config.occlude, random)
+        scene.clean = scene.image
         scene.image = distort(scene.image, self.config.distort, random)
         return scene
 

@@ -20,6 +20,9 @@ from trainer.sources.base import PICTURES, PictureReader
 logger = logging.getLogger(__name__)
 
 FRAMES = "frames:"
+CROPS = "crops:"
+_MARGIN = 0.5
+"""What is put around a crop on each side, as a share of its long side."""
 _FRAMES_PER_S = 25.0
 """What a folder of frames is played at."""
 _THUMBNAIL = 32
@@ -29,12 +32,14 @@ _SKIP = "repair or remove it, or go on without: --skip-unreadable"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """A picture to be labelled: uint8 BGR `(H, W, 3)`. Those of one `group` show the same people."""
+    """A picture to be labelled: uint8 BGR `(H, W, 3)`. Those of one `group` show the same people. A `crop` shows a face
+    even where no teacher sees it."""
 
     name: str
     group: str
     split: Split
     image: Image
+    crop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,8 @@ class Sampling:
 
 @dataclass(slots=True)
 class Stills:
-    """The pictures of a folder and those within it, or one picture; every one is a group of its own."""
+    """The pictures of a folder and those within it, or one picture; every one is a group of its own. Of `crops:FOLDER`
+    each shows a face cut out so tightly that detectors do not know it for one: it gets a margin."""
 
     typed: str
     reader: PictureReader
@@ -73,7 +79,7 @@ class Stills:
     """Files in it that are no pictures."""
 
     def __post_init__(self) -> None:
-        root = Path(self.typed)
+        root = self._root
         files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
         self.paths = [path for path in files if path.suffix.lower() in PICTURES and not path.name.startswith(".")]
         self.others = len(files) - len(self.paths)
@@ -81,18 +87,23 @@ class Stills:
             raise ConfigError(f"{self.typed}: holds no pictures ({', '.join(sorted(PICTURES))}); name clips one by one")
 
     @property
+    def _root(self) -> Path:
+        return Path(self.typed.removeprefix(CROPS))
+
+    @property
     def expected(self) -> int:
         return len(self.paths)
 
     def shots(self, sampling: Sampling) -> Iterator[Shot]:
         """Raises ConfigError: a picture cannot be read, and none may be skipped."""
-        root = Path(self.typed).resolve()
+        root = self._root.resolve()
         for path in self.paths:
             image = self.reader.read(path)
             if image is not None:
+                crop = self.typed.startswith(CROPS)
                 within = path.resolve().relative_to(root).as_posix() if root.is_dir() else ""
                 name = f"{root.name}/{within}" if within else root.name
-                yield Shot(name, name, sampling.split_of(name), image)
+                yield Shot(name, name, sampling.split_of(name), framed(image) if crop else image, crop)
 
 
 @dataclass(slots=True)
@@ -153,6 +164,15 @@ class Clip:
         self.reader.skipped.append(str(error))
 
 
+def framed(image: Image) -> Image:
+    """A crop (uint8 BGR `(H, W, 3)`) amid its own border colours, drawn out and blurred as if out of focus."""
+    margin = round(max(image.shape[:2]) * _MARGIN)
+    drawn = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    around: Image = cv2.GaussianBlur(drawn, (0, 0), margin / 4)
+    around[margin:-margin, margin:-margin] = image
+    return around
+
+
 def _thumbnail(image: Image) -> Floats:
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     small: Floats = cv2.resize(gray, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -160,7 +180,7 @@ def _thumbnail(image: Image) -> Floats:
 
 
 def open_sources(sources: Sequence[str], sampling: Sampling, reader: PictureReader) -> list[Stills | Clip]:
-    """One for each of `sources`: a folder of pictures, a picture, `frames:FOLDER`, or a video file.
+    """One for each of `sources`: a folder of pictures, a picture, `crops:FOLDER`, `frames:FOLDER`, or a video file.
 
     Raises:
         ConfigError: one does not exist or holds no pictures, or no clip has a name that `sampling` asks for.
@@ -174,10 +194,13 @@ def open_sources(sources: Sequence[str], sampling: Sampling, reader: PictureRead
 
 
 def _opened(source: str, reader: PictureReader) -> Stills | Clip:
-    path = Path(source.removeprefix(FRAMES))
+    path = Path(source.removeprefix(FRAMES).removeprefix(CROPS))
     if not path.exists():
-        raise ConfigError(f"{source}: no such file or folder; name a folder of pictures, a clip, or frames:FOLDER")
-    if source.startswith(FRAMES) and not path.is_dir():
-        raise ConfigError(f"{source}: {str(path)!r} is no folder of frames")
+        raise ConfigError(
+            f"{source}: no such file or folder; name a folder of pictures, a clip, frames:FOLDER or crops:FOLDER"
+        )
+    for prefix in (FRAMES, CROPS):
+        if source.startswith(prefix) and not path.is_dir():
+            raise ConfigError(f"{source}: {str(path)!r} is no folder of {prefix.removesuffix(':')}")
     clip = source.startswith(FRAMES) or (path.is_file() and path.suffix.lower() not in PICTURES)
     return Clip(source, reader) if clip else Stills(source, reader)

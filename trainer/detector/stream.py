@@ -1,7 +1,7 @@
 """Batches of composed scenes with what the network should say of them, in an order that a seed fixes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -12,26 +12,32 @@ from engine.detectors.retinaface import priors
 from engine.items import Floats
 from trainer.detector import anchors, layers
 from trainer.detector.faces import Face
+from trainer.detector.hints import Hints, Teacher
 from trainer.detector.layers import Scene
 from trainer.detector.loss import Wanted
 from trainer.detector.scenes import Composer
 
 Row = tuple[Tensor, ...]
+_WANTED = len(fields(Wanted))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """`images` uint8 BGR `(N, S, S, 3)` and what the priors should say of them."""
+    """`images` uint8 BGR `(N, S, S, 3)`, what the priors should say of them, and what a teacher makes of them."""
 
     images: Tensor
     wanted: Wanted
+    hints: Hints | None = None
 
 
 class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
-    """Scene number `i` of a stream is drawn from `(seed, first + i)` alone, whoever composes it and when."""
+    """Scene number `i` of a stream is drawn from `(seed, first + i)` alone, whoever composes it and when. With the
+    file of a `teacher` it looks at each of them."""
 
-    def __init__(self, composer: Composer, seed: int, first: int, count: int) -> None:
+    def __init__(self, composer: Composer, seed: int, first: int, count: int, teacher: str = "") -> None:
         self._composer, self._seed, self._first, self._count = composer, seed, first, count
+        self._file = teacher
+        self._teacher: Teacher | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -47,7 +53,18 @@ class Scenes(Dataset[Row]):  # type: ignore[misc,unused-ignore]
             wanted.landmarks,
             wanted.clarity,
         )
-        return torch.from_numpy(np.ascontiguousarray(scene.image)), *(torch.from_numpy(part) for part in parts)
+        image = np.ascontiguousarray(scene.image)
+        return tuple(torch.from_numpy(part) for part in (image, *parts, *self._hints(scene)))
+
+    def _hints(self, scene: Scene) -> list[Floats]:
+        if not self._file:
+            return []
+        if self._teacher is None:
+            # Opened by the process that asks it: sessions do not travel.
+            self._teacher = Teacher(self._file)
+        # It sees the scene in good light: what is dark, blurred or gray to the network was not to its teacher.
+        scores, features = self._teacher.look(scene.clean)
+        return [np.ascontiguousarray(scores), *features]
 
 
 def wanted_of(scene: Scene, sure: float = 0) -> anchors.Targets:
@@ -88,5 +105,6 @@ def batches(scenes: Scenes, batch_size: int, workers: int) -> Iterator[Batch]:
 
 
 def _collate(rows: Sequence[Row]) -> Batch:
-    images, *wanted = (torch.stack(kind) for kind in zip(*rows, strict=True))
-    return Batch(images, Wanted(*wanted))
+    images, *kinds = (torch.stack(kind) for kind in zip(*rows, strict=True))
+    wanted, hints = Wanted(*kinds[:_WANTED]), kinds[_WANTED:]
+    return Batch(images, wanted, Hints(hints[0], tuple(hints[1:])) if hints else None)

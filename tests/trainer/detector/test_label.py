@@ -46,6 +46,16 @@ def label_by_marker(photos, out, corrections=None, **settings):
     return label_all(sources, [Teacher("marker", "0" * 64, Marker())], config, out, {"command": "by hand"}, corrections)
 
 
+def test_a_crop_in_which_nobody_is_seen_teaches_nothing(photos, tmp_path):
+    config = LabelConfig(Looks((1.0,)), sampling=Sampling(validation=0))
+    sources = [Stills(f"crops:{photos}", PictureReader())]
+    label_all(sources, [Teacher("marker", "0" * 64, Marker())], config, tmp_path / "out", {})
+    dark, face = open_pictures(tmp_path / "out").pictures
+    assert (dark.width, dark.height) == (160, 140)
+    assert (dark.faces, dark.ignored) == ((), ((0.0, 0.0, 160.0, 140.0),))
+    assert len(face.faces) == 1
+
+
 def test_faces_are_labelled_and_pictures_without_are_kept(photos, tmp_path):
     rows = label_by_marker(photos, tmp_path / "out")
     pictures = open_pictures(tmp_path / "out")

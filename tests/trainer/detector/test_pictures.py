@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ConfigError, OutputError
-from trainer.detector.pictures import Face, Picture, PictureWriter, check_out, open_pictures
+from trainer.detector.pictures import Face, Picture, PictureSet, PictureWriter, check_out, open_pictures
 
 POINTS = np.arange(10, dtype=np.float32).reshape(5, 2)
 
@@ -33,6 +33,22 @@ def test_pictures_come_back_as_they_were_added(tmp_path):
     np.testing.assert_array_equal(first.faces[0].landmarks, POINTS)
     assert second.faces[0].landmarks is None
     assert (pictures.of("train"), pictures.of("validation")) == ((0,), (1,))
+
+
+def test_sets_joined_are_one(tmp_path):
+    first, second = (open_pictures(written(tmp_path / name)) for name in ("one", "two"))
+    with PictureWriter(tmp_path / "three") as writer:
+        writer.add("c.jpg", "c", "train", noise(6, 6, seed=2), [Face((0, 0, 2, 2))])
+    third = open_pictures(tmp_path / "three")
+    whole = PictureSet.joined([PictureSet.joined([first, third]), second])
+    assert [picture.name for picture in whole.pictures] == ["a.jpg", "b.jpg", "c.jpg", "a.jpg", "b.jpg"]
+    for number, image in enumerate((noise(4, 5), noise(7, 3, 1), noise(6, 6, 2), noise(4, 5), noise(7, 3, 1))):
+        np.testing.assert_array_equal(whole.image(number), image)
+    assert whole.of("train") == (0, 2, 3)
+    assert whole.facts["splits"]["train"]["faces"] == 3
+    assert whole.facts["splits"]["train"]["ignored regions"] == 2
+    assert PictureSet.joined([first]).sha256 == first.sha256
+    assert len({first.sha256, third.sha256, whole.sha256, PictureSet.joined([third, first]).sha256}) == 4
 
 
 def test_an_opened_picture_cannot_be_written_to(tmp_path):

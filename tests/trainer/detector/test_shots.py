@@ -57,6 +57,19 @@ def test_a_gray_picture_becomes_three_channels(tmp_path):
     assert shot.image.shape == (64, 64, 3)
 
 
+def test_crops_get_a_margin_in_their_own_colours(tmp_path):
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), drawn(0, 48))
+    (source,) = open_sources([f"crops:{folder}"], Sampling(), PictureReader())
+    (shot,) = source.shots(Sampling())
+    assert (shot.name, shot.crop, shot.image.shape) == ("crops/a.png", True, (96, 96, 3))
+    np.testing.assert_array_equal(shot.image[24:72, 24:72], drawn(0, 48))
+    np.testing.assert_allclose(shot.image[0, 0], drawn(0, 48)[0, 0], atol=60)
+    with pytest.raises(ConfigError, match=r"crops:.*a.png.* is no folder of crops"):
+        open_sources([f"crops:{folder / 'a.png'}"], Sampling(), PictureReader())
+
+
 def test_a_clip_gives_frames_that_differ(clip):
     source = Clip(str(clip), PictureReader())
     shots = list(source.shots(Sampling(every=0.5)))
