@@ -12,9 +12,12 @@ from engine.bus import open_bus
 from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
 from engine.errors import ConfigError, HistoryError
+from engine.events import Emotion
 from engine.history import History, Retention
+from engine.items import FaceChip
 from engine.ledger import NO_FRAMES
-from engine.preview import Shots
+from engine.preview import Shots, Thumbnails
+from engine.preview.thumbnails import KEPT_S
 from engine.relay import Relay
 from engine.runner import Service as Beside
 from engine.sources.browsers import BrowserCameras
@@ -49,6 +52,8 @@ class Service:
         self._retention = Retention(self._history, self._clock, config.retention_days, limit_mb)
         self._bell = Bell()
         self._shots = Shots()
+        self._cameras: BrowserCameras | None = None
+        self._thumbnails = self._open_thumbnails() if config.privacy.thumbnails else None
         self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
         self._managed: ManagedSources | None = None
@@ -73,7 +78,7 @@ class Service:
         with ExitStack() as stack:
             self._open_history(stack)
             stack.callback(self._bus.close)
-            onlookers = Onlookers(self._shots.on_faces, self._shots.on_emotion)
+            onlookers = Onlookers(self._shots.on_faces, self._judged)
             builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
             machine = builder.build([("relay", self._relay), ("retention", self._retention), *beside])
             self._managed = self._manage(machine)
@@ -143,6 +148,17 @@ class Service:
             removed=machine.ledger.removed() if machine else NO_FRAMES,
         )
 
+    def _judged(self, chip: FaceChip, emotion: Emotion | None) -> None:
+        self._shots.on_emotion(chip, emotion)
+        if self._thumbnails:
+            self._thumbnails.on_emotion(chip, emotion)
+
+    def _open_thumbnails(self) -> Thumbnails:
+        """Who lends the own camera was told that nothing of the picture is kept."""
+        days = self.config.retention_days
+        kept_s = KEPT_S if days is None else min(KEPT_S, days * 86_400)
+        return Thumbnails(self._clock, lambda source: self._cameras is not None and self._cameras.feeds(source), kept_s)
+
     def _has_rows(self) -> None:
         self._relay.notify()
         self._bell.ring()
@@ -178,6 +194,7 @@ class Service:
     def _open_api(self, stack: ExitStack, machine: Machine) -> None:
         if not self.config.api.enabled:
             return
+        self._cameras = self._browser_cameras(machine)
         app = create_app(
             self,
             self._history,
@@ -188,7 +205,8 @@ class Service:
             self.config.privacy,
             self._shots,
             self._managed,
-            self._browser_cameras(machine),
+            self._cameras,
+            self._thumbnails,
         )
         server = ApiServer(app, self.config.api)
         server.start()

@@ -25,7 +25,7 @@ from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
 from engine.history import History
 from engine.metrics import render
-from engine.preview import Shots
+from engine.preview import Shots, Thumbnails
 from engine.sources.browsers import BrowserCameras
 from engine.sources.managed import ManagedSources
 from engine.status import EngineView
@@ -44,12 +44,14 @@ def create_app(
     shots: Shots | None = None,
     sources: ManagedSources | None = None,
     cameras: BrowserCameras | None = None,
+    thumbnails: Thumbnails | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
     `shots` are where pictures come from; without them there are none. `sources` can be changed; without them they
-    are what the configuration says. `cameras` are those of browsers, None where they may not be sent here.
+    are what the configuration says. `cameras` are those of browsers, None where they may not be sent here. Tracks have
+    `thumbnails` where they are given.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -67,7 +69,7 @@ def create_app(
     )
     answer_with_problems(app)
     config = replace(config, browser_cameras=cameras is not None)
-    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
+    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy, thumbnails))
     preview = Preview(view, Viewing(shots or Shots()), privacy)
     app.include_router(wall_routes(preview))
     app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))

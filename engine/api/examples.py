@@ -129,6 +129,7 @@ ANSWERS: dict[str, Any] = {
         "bucket_s": None,
         "browser_cameras": True,
         "sources": True,
+        "thumbnails": False,
         "docs": False,
     },
     "cards": {"items": [{**_SHOWN, "card": _CARD}]},

@@ -105,6 +105,7 @@ class Session(_View):
     scopes: list[str] = Field(description="What the caller may do: `read`, `operate`.")
     aggregate_only: bool
     bucket_s: int | None = Field(description="The one width of buckets that is told; null where any is.")
+    thumbnails: bool = Field(description="Whether tracks have thumbnails.")
     browser_cameras: bool = Field(description="Whether browsers may send their cameras to the engine.")
     sources: bool = Field(description="Whether sources can be changed over HTTP.")
     docs: bool = Field(description="Whether there is a page of documentation.")

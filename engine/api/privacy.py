@@ -25,6 +25,8 @@ class PrivacyConfig:
 
     blur_preview: bool = False
     """Blur every face in every picture that is shown, whoever asks for it."""
+    thumbnails: bool = False
+    """Keep one small picture of each face in memory, for an hour."""
     rotate_track_ids: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] | None = None
     """No track id lasts longer than so many seconds of stream time."""
     retention_days: Positive | None = None

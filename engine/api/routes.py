@@ -11,23 +11,32 @@ from engine.api.privacy import PrivacyConfig, of_many, whole_buckets
 from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
 from engine.api.session import add_session
 from engine.api.stream import Streams, add_stream
+from engine.api.thumbnails import add_thumbnails
 from engine.clock import Clock
 from engine.fields import Name
 from engine.history import EmotionBucket, EventFilter, History, Page
 from engine.items import EmotionEvent
+from engine.preview import Thumbnails
 from engine.status import EngineView
 
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
 
 def api_routes(
-    view: EngineView, history: History, streams: Streams, clock: Clock, config: ApiConfig, privacy: PrivacyConfig
+    view: EngineView,
+    history: History,
+    streams: Streams,
+    clock: Clock,
+    config: ApiConfig,
+    privacy: PrivacyConfig,
+    thumbnails: Thumbnails | None = None,
 ) -> APIRouter:
     """Everything under `/api/v1`."""
     router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 422, 429, 503))
     add_session(router, view, config, privacy)
     _add_run(router, view)
-    _add_tracks(router, history)
+    _add_tracks(router, history, thumbnails)
+    add_thumbnails(router, thumbnails)
     _add_events(router, history, clock, privacy)
     add_stream(router, streams)
     return router
@@ -57,7 +66,7 @@ def _add_run(router: APIRouter, view: EngineView) -> None:
         return view.status()
 
 
-def _add_tracks(router: APIRouter, history: History) -> None:
+def _add_tracks(router: APIRouter, history: History, thumbnails: Thumbnails | None) -> None:
     @router.get("/tracks", response_model=models.Tracks, summary="Tracks, the most recently begun first")
     def tracks(query: Annotated[TrackQuery, Query()]) -> Any:
         return history.tracks(query.track_filter(), query.limit, query.cursor)
@@ -98,6 +107,8 @@ def _add_tracks(router: APIRouter, history: History) -> None:
     def erase(track_uid: TrackUid, _query: Annotated[NoQuery, Query()]) -> Any:
         """Of a face that is still in view, what comes after this is kept again. Needs the scope `operate`."""
         _known_track(track_uid)
+        if thumbnails:
+            thumbnails.forget(track_uid)
         return history.erase(track_uid)
 
     def _known_track(track_uid: str) -> Any:

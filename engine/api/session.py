@@ -25,6 +25,7 @@ def add_session(router: APIRouter, view: EngineView, config: ApiConfig, privacy:
             "scopes": [scope for scope in ALL_SCOPES if scope in getattr(request.state, "scopes", ALL_SCOPES)],
             "aggregate_only": privacy.aggregate_only,
             "bucket_s": privacy.bucket_s if privacy.aggregate_only else None,
+            "thumbnails": privacy.thumbnails,
             "browser_cameras": config.takes_browser_cameras,
             "sources": config.sources.enabled,
             "docs": config.shows_docs,

@@ -38,6 +38,10 @@ class BrowserCameras:
             self._fleet.start(pictures.config, pictures.open)
             return pictures
 
+    def feeds(self, source_id: str) -> bool:
+        """Whether a browser sends that source right now."""
+        return source_id in self._fed
+
     def end(self, pictures: PushedPictures) -> None:
         """The browser has gone. Ending twice does nothing."""
         source_id = pictures.config.id

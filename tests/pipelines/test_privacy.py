@@ -44,3 +44,12 @@ def test_what_cannot_be_kept_is_refused(privacy: str, message: str) -> None:
 def test_privacy_costs_nothing_unasked() -> None:
     privacy = parse(YAML.format(history="30", privacy="{}")).privacy
     assert (privacy.blur_preview, privacy.rotate_track_ids, privacy.retention_days) == (False, None, None)
+
+
+@pytest.mark.parametrize("hidden", ["blur_preview", "aggregate_only"])
+def test_faces_are_not_shown_by_one_key_and_hidden_by_another(hidden: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(YAML.format(history="30", privacy=f"{{thumbnails: true, {hidden}: true}}") + "bus: {url: 'memory://'}\n")
+    assert caught.value.problems == (
+        f"privacy.thumbnails: shows faces that privacy.{hidden} hides; leave one of the two out",
+    )

@@ -30,6 +30,7 @@ stages:
   track: {{max_missing_s: 1.5}}
 bus: {{url: "memory://"}}
 history: {{url: "sqlite:///dashboard.db"}}
+privacy: {{thumbnails: true}}
 api:
   port: {port}
   tokens:

@@ -165,6 +165,9 @@ def test_one_person_has_a_timeline_changes_and_files_to_take_along(
     page.get_by_role("heading", name=f"Person {track['track_id']}").wait_for()
     page.locator(".timeline .u-over").first.wait_for(timeout=WAIT_MS)
     assert page.locator(".segments i").count() >= 1
+    face = page.locator("h1 .thumbnail canvas")
+    face.wait_for(timeout=WAIT_MS)
+    assert face.evaluate("face => face.width") == 112
     page.get_by_role("heading", name="Changes").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()

@@ -7,6 +7,8 @@ export interface Session {
   scopes: string[];
   aggregate_only: boolean;
   bucket_s: number | null;
+  /** Whether tracks have small pictures. */
+  thumbnails: boolean;
   /** Whether browsers may send their cameras. */
   browser_cameras: boolean;
   /** Whether cameras may be added and changed over HTTP. */

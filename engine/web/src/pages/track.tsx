@@ -7,6 +7,7 @@ import { asCsv, type Change, changes, download, everything, segments, totals } f
 import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
 import { Icon } from "../parts/icons";
 import { Answer, Failed, Loading, Note } from "../parts/states";
+import { Thumbnail } from "../parts/thumbnail";
 import { useAnswer } from "../poll";
 import { href } from "../route";
 import { useMayOperate } from "../session";
@@ -71,7 +72,7 @@ function Person({ track, onErased }: { track: Track; onErased: (said: string) =>
   return (
     <>
       <p class="crumb"><a href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a></p>
-      <Header title={<>{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
+      <Header title={<><Thumbnail track={track} large />{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
         <Tools track={track} past={past} onErased={onErased} />
       </Header>
       <dl class="facts-row">

@@ -5,6 +5,7 @@ import { KNOWN, nameOf } from "../emotions";
 import { duration, fromLocal, moment, number, toLocal } from "../format";
 import { Field, Header, Label, Select } from "../parts/basics";
 import { Answer, Note } from "../parts/states";
+import { Thumbnail } from "../parts/thumbnail";
 import { useAnswer, useStatus } from "../poll";
 import { href, refine } from "../route";
 import { t } from "../text";
@@ -130,6 +131,7 @@ function TrackTable({ tracks }: { tracks: readonly Track[] }) {
         {tracks.map((track) => (
           <tr key={track.track_uid}>
             <th scope="row">
+              <Thumbnail track={track} />
               <a class="whole" href={href(["tracks", track.track_uid])}>{t("live.person", { id: track.track_id })}</a>
             </th>
             <td class="name"><bdi>{track.source_id}</bdi></td>
