@@ -10,9 +10,9 @@ import click
 from engine.errors import ConfigError
 from trainer.detector import worth
 from trainer.detector.export import DetectorOptions, release_detector
-from trainer.detector.pictures import open_pictures
+from trainer.detector.pictures import PictureSet, open_pictures
 from trainer.detector.rivals import open_rival
-from trainer.detector.truth import from_pictures
+from trainer.detector.truth import from_set
 from trainer.detector.truthfiles import open_set
 
 _FILE = click.Path(path_type=Path)
@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("run", type=_FILE)
-@click.option("--data", type=_FILE, required=True, help="The folder written by `detector label`.")
+@click.option("--data", type=_FILE, required=True, multiple=True, help="What the run was trained on, as for `fit`.")
 @click.option("--out", type=_FILE, required=True, help="The .onnx file to write, its card beside it.")
 @click.option("--int8", is_flag=True, help="Also OUT-int8.onnx: a quarter of the size.")
 @click.option("--test", type=_FILE, multiple=True, help="A labelled set to measure on; may be given again.")
@@ -28,7 +28,13 @@ _FILE = click.Path(path_type=Path)
 @click.option("--calibration", type=click.IntRange(8), default=128, show_default=True,
               help="Composed scenes the INT8 ranges are measured on.")  # fmt: skip
 def export(
-    run: Path, data: Path, out: Path, int8: bool, test: Sequence[Path], reference: str | None, calibration: int
+    run: Path,
+    data: Sequence[Path],
+    out: Path,
+    int8: bool,
+    test: Sequence[Path],
+    reference: str | None,
+    calibration: int,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written: on the validation pictures, or on
     the sets given with --test.
@@ -40,7 +46,8 @@ def export(
     """
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {str(out)!r} must end in .onnx")
-    pictures, validation = open_pictures(data), from_pictures(data)
+    pictures = PictureSet.joined([open_pictures(each) for each in data])
+    validation = from_set(pictures, data[0])
     sets = [open_set(folder, "validation") for folder in test] or [validation]
     rival = open_rival(reference) if reference else None
     _, table = release_detector(

@@ -206,12 +206,19 @@ def _measured(draft: Model, metrics: Mapping[str, Any]) -> Model:
 
 def provenance(run: Path, trained: TrainedDetector) -> dict[str, Any]:
     """What a card says of the data, from what the run folder recorded."""
-    data = runs.read_manifest(run).get("data") or {}
+    manifest = runs.read_manifest(run)
+    data = manifest.get("data") or {}
     train = (data.get("splits") or {}).get("train", {})
-    sources = [Path(str(each.get("source", ""))).name for each in data.get("sources") or []]
+    parts = data.get("parts") or [data]
+    sources = [Path(str(each.get("source", ""))).name for part in parts for each in part.get("sources") or []]
+    teachers: list[Any] = []
+    for each in (each for part in parts for each in part.get("teachers") or []):
+        teachers += [each] if each not in teachers else []
+    hints = manifest.get("hints")
     return {
         "sources": sources,
-        "teachers": data.get("teachers"),
+        "teachers": teachers,
+        **({"hints": hints["sha256"]} if hints else {}),
         "sha256": data.get("sha256"),
         "pictures": train.get("pictures"),
         "faces": train.get("faces"),

@@ -134,7 +134,15 @@ def from_pictures(folder: Path, split: Split = "validation", name: str = "") -> 
     Raises:
         ConfigError: the folder is damaged, or has no picture in that split.
     """
-    pictures = open_pictures(folder)
+    return from_set(open_pictures(folder), folder, split, name)
+
+
+def from_set(pictures: PictureSet, folder: Path, split: Split = "validation", name: str = "") -> LabelledSet:
+    """The pictures of `split` of an opened set; `folder` is said to be where it lies.
+
+    Raises:
+        ConfigError: there is no picture in that split.
+    """
     numbers = pictures.of(split)
     if not numbers:
         raise ConfigError(f"{folder}: has no picture in split {split!r}")

@@ -11,15 +11,17 @@ import torch
 
 from engine.detectors.retinaface import RetinaFace
 from engine.errors import ConfigError, ModelError
-from engine.modelcard import load_model
+from engine.modelcard import load_model, sha256_of
 from engine.sessions import open_session
+from tests.support.networks import retinaface
 from tests.trainer.detector.scenery import scenery
 from tests.trainer.detector.test_fit import SMALL
 from trainer.cli import run as command
 from trainer.detector import worth
 from trainer.detector.export import TrainedDetector, check_agreement, release_detector, served, write_onnx
 from trainer.detector.fit import DetectorFit
-from trainer.detector.pictures import open_pictures
+from trainer.detector.hints import HintConfig
+from trainer.detector.pictures import PictureWriter, open_pictures
 from trainer.detector.truth import from_pictures
 
 
@@ -68,6 +70,24 @@ def test_the_command_writes_a_model_that_loads_with_what_it_is_worth(
     assert card.metrics["onnx_against_torch"] < 1e-3
     assert "ms a frame of 640x360" in capsys.readouterr().out
     assert json.loads((folder / "run/export.json").read_text())["tiny"]["sha256"] == card.sha256
+
+
+def test_a_run_on_several_folders_says_so_in_its_card(folder: Path, tmp_path: Path) -> None:
+    retinaface(tmp_path / "teacher.onnx", context=8)
+    (tmp_path / "small.yaml").write_text(
+        replace(SMALL, epochs=1, scenes_per_epoch=8, hints=HintConfig(file=str(tmp_path / "teacher.onnx"))).to_yaml()
+    )
+    facts = {"teachers": [{"name": "somebody", "sha256": "0" * 64}], "sources": [{"source": "deep/photos"}]}
+    with PictureWriter(tmp_path / "more", facts) as writer:
+        writer.add("a", "a", "train", *[np.full((40, 40, 3), 90, np.uint8)])
+    data = ["--data", str(folder / "pictures"), "--data", str(tmp_path / "more")]
+    run = str(tmp_path / "run")
+    assert command(["detector", "fit", str(tmp_path / "small.yaml"), *data, "--run", run, "--no-tensorboard"]) == 0
+    assert command(["detector", "export", run, *data, "--out", str(tmp_path / "tiny.onnx")]) == 0
+    told = load_model(tmp_path / "tiny.onnx").card.data
+    assert told["pictures"] == len(open_pictures(folder / "pictures").of("train")) + 1
+    assert (told["teachers"], told["sources"]) == (facts["teachers"], ["photos"])
+    assert told["hints"] == sha256_of(tmp_path / "teacher.onnx")
 
 
 def test_int8_stands_beside_with_its_own_card(folder: Path, tmp_path: Path) -> None:
