@@ -70,7 +70,7 @@ def create_app(
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy))
     preview = Preview(view, Viewing(shots or Shots()), privacy)
     app.include_router(wall_routes(preview))
-    app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))
+    app.include_router(source_routes(Sources(view, sources, config.sources.enabled, cameras)))
     app.include_router(preview_routes(preview))
     app.include_router(camera_routes(cameras, None if privacy.aggregate_only else shots))
     _add_probes(app, view)

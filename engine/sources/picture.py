@@ -18,6 +18,8 @@ class Picture:
     media_s: float | None
     missed: int = 0
     """So many pictures that arrived before it were given up for it; they count as dropped."""
+    spoiled: int = 0
+    """So many that arrived before it could not be decoded; they count as failed."""
 
 
 class Reader(Protocol):
