@@ -112,7 +112,8 @@ def _unseen(source: ManagedSource) -> SourceSnapshot:
     )
 
 
-async def _new_source(request: Request) -> dict[str, Any]:
+async def new_source(request: Request) -> dict[str, Any]:
+    """The body of a request to add or test one."""
     return await json_object(request)
 
 
@@ -120,7 +121,7 @@ async def _source_change(request: Request) -> dict[str, Any]:
     return await json_object(request, (JSON, MERGE_PATCH))
 
 
-def _body(schema: str, example: Any) -> dict[str, Any]:
+def body_of(schema: str, example: Any) -> dict[str, Any]:
     """One kind of body alone: generators make clients that do not run from a choice of two."""
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
     return {"requestBody": {"required": True, "content": {JSON: content}}}
@@ -155,10 +156,10 @@ def _add_changes(router: APIRouter, known: Sources) -> None:
         summary="Add a source; it is read from now on, and after each start",
         responses=problems.responses(409, 411, 413, 415),
         dependencies=[Depends(known.changeable)],
-        openapi_extra=_body("NewSource", NEW_SOURCE),
+        openapi_extra=body_of("NewSource", NEW_SOURCE),
     )
     def add_source(
-        raw: Annotated[dict[str, Any], Depends(_new_source)], _query: Annotated[NoQuery, Query()], response: Response
+        raw: Annotated[dict[str, Any], Depends(new_source)], _query: Annotated[NoQuery, Query()], response: Response
     ) -> Any:
         """Takes the keys of `sources` in the configuration file, and `paused`. Needs the scope `operate`."""
         made = known.changeable().add(raw)
@@ -171,7 +172,7 @@ def _add_changes(router: APIRouter, known: Sources) -> None:
         summary="Change or pause a source; null stands for the default",
         responses=problems.responses(404, 409, 411, 413, 415),
         dependencies=[Depends(known.check_change)],
-        openapi_extra=_body("SourceChange", SOURCE_CHANGE),
+        openapi_extra=body_of("SourceChange", SOURCE_CHANGE),
     )
     def change_source(
         source_id: SourceId,

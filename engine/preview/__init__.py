@@ -1,7 +1,7 @@
 """Live pictures for those who may see them: kept only while somebody watches."""
 
 from engine.preview.blur import covers, hide
-from engine.preview.picture import Look, Rendered, faces_of, render
+from engine.preview.picture import Look, Rendered, faces_of, jpeg, render
 from engine.preview.shots import Shot, Shots, Watch
 
-__all__ = ["Look", "Rendered", "Shot", "Shots", "Watch", "covers", "faces_of", "hide", "render"]
+__all__ = ["Look", "Rendered", "Shot", "Shots", "Watch", "covers", "faces_of", "hide", "jpeg", "render"]

@@ -15,6 +15,8 @@ from engine.sources.rules import SourceRules
 
 logger = logging.getLogger(__name__)
 
+_NAMELESS = "test"
+
 
 class Stored(Protocol):
     """What a store keeps of one source; `settings` is None for one of the configuration file."""
@@ -106,6 +108,15 @@ class ManagedSources:
             new = ManagedSource(config, "api", paused)
             self._keep(new)
             return self._run(new)
+
+    def examine(self, raw: Mapping[str, Any]) -> SourceConfig:
+        """What `add` would make of `raw`, which here needs no id. Nothing is changed."""
+        config, _ = wanted.checked({"id": _NAMELESS, **raw})
+        if "id" in raw:
+            with self._browsers.hold(config.id):
+                self._check_room(config.id)
+        self.rules.check(config)
+        return config
 
     def change(self, source_id: str, raw: Mapping[str, Any]) -> ManagedSource:
         """Change some keys (JSON merge patch): null stands for the default. What stays the same goes on undisturbed."""

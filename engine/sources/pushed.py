@@ -16,7 +16,7 @@ from engine.fields import settings
 from engine.items import Image
 from engine.sources.config import Kind, SourceConfig
 from engine.sources.headers import picture_size
-from engine.sources.picture import Picture
+from engine.sources.picture import Declared, Picture
 
 MAX_PIXELS = 1280 * 720
 _HEAD_BYTES = 16 * 2**10
@@ -160,6 +160,7 @@ class PushedPictures:
 class PushedReader:
     """Reads from `PushedPictures`; there is nothing to open or close."""
 
+    declared = Declared("mjpeg")
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None
