@@ -196,6 +196,8 @@ class Service:
         server.start()
         stack.callback(server.stop)
         stack.callback(self._bell.close)
+        if self._managed:
+            stack.callback(self._managed.trials.close)
         stack.callback(self._shots.close)
         self.api_url = server.url
         logger.info("API at %s", server.url)

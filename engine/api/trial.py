@@ -40,12 +40,11 @@ class TrialQuery(NoQuery):
     )
 
 
-def trial_routes(known: Sources, privacy: PrivacyConfig, trials: Trials | None = None) -> APIRouter:
+def trial_routes(known: Sources, privacy: PrivacyConfig) -> APIRouter:
     """`POST sources/test`."""
     router = APIRouter(
         prefix="/api/v1", responses=problems.responses(400, 401, 403, 409, 411, 413, 415, 422, 424, 429, 503)
     )
-    trials = trials or Trials()
     picture: dict[str, Any] = {
         "description": "It works: its first picture.",
         "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}, "example": "(a JPEG)"}},
@@ -71,13 +70,17 @@ def trial_routes(known: Sources, privacy: PrivacyConfig, trials: Trials | None =
         """
         managed = known.changeable()
         config = await run_in_threadpool(managed.examine, raw)
-        done = asyncio.Event()
+        trials, done = managed.trials, asyncio.Event()
         try:
             trial = trials.begin(config, managed.rules.opener(), _ringer(done))
         except TooManyTrials as error:
             text = f"{trials.limit} sources are being tested already; try again when one is through"
             raise HTTPException(503, text, {"Retry-After": "5"}) from error
-        return await _answer(request, trial, done, trials.within_s, privacy, query.width)
+        try:
+            await _first(done.wait(), _gone(request), trials.within_s + _GRACE_S)
+        finally:
+            trial.give_up()
+        return await _answer(_outcome(trial, trials, done.is_set()), privacy, query.width)
 
     return router
 
@@ -92,16 +95,15 @@ def _ringer(done: asyncio.Event) -> Any:
     return ring
 
 
-async def _answer(
-    request: Request, trial: Trial, done: asyncio.Event, within_s: float, privacy: PrivacyConfig, width: int
-) -> Response:
-    try:
-        await _first(done.wait(), _gone(request), within_s + _GRACE_S)
-    finally:
-        trial.give_up()
-    if done.is_set() and trial.outcome is None:
+def _outcome(trial: Trial, trials: Trials, is_done: bool) -> Seen | SourceError:
+    if trial.outcome is None and trials.closed:
+        raise HTTPException(503, "the engine ends")
+    if trial.outcome is None and is_done:
         raise RuntimeError("a source could not be tested")
-    outcome = trial.outcome or trial.late()
+    return trial.outcome or trial.late()
+
+
+async def _answer(outcome: Seen | SourceError, privacy: PrivacyConfig, width: int) -> Response:
     if isinstance(outcome, SourceError):
         return problems.problem(424, str(outcome)[:300], cause=outcome.cause)
     headers = _told(outcome)

@@ -12,6 +12,7 @@ from engine.sources.browsers import BrowserCameras
 from engine.sources.config import SourceConfig
 from engine.sources.fleet import Fleet
 from engine.sources.rules import SourceRules
+from engine.sources.trial import Trials
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class ManagedSources:
     ) -> None:
         """`configured` are those of the configuration file, which `fleet` runs already; `browsers` feed others."""
         self.rules = rules
+        self.trials = Trials()
+        """Of those that may be added."""
         self._fleet = fleet
         self._browsers = browsers or BrowserCameras(fleet, dict)
         self._store = store

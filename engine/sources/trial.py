@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import BoundedSemaphore, Event, Thread
+from threading import Event, Lock, Thread
 
 from engine.errors import Cause, SourceError
 from engine.items import Image
@@ -19,7 +19,7 @@ WITHIN_S = 8.0
 
 
 class TooManyTrials(Exception):
-    """As many as may run at a time are running."""
+    """As many as may run at a time are running, or the engine ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Seen:
 class Trial:
     """One source, tried on a thread of its own, which ends by itself: nothing can interrupt a decoder.
 
-    `outcome` is there when `on_done` has been called, on that thread; it stays None after a mistake of ours.
+    `outcome` is there when `on_done` has been called, on any thread; None where the engine ends, or by our mistake.
     """
 
     def __init__(
@@ -51,20 +51,19 @@ class Trial:
         )
         self._open_reader = open_reader
         self._within_s = within_s
-        self._on_done = on_done
+        self.on_done = on_done
         self._opened = False
         self._over = Event()
 
     def run(self) -> None:
-        """The body of the thread."""
+        """The body of the thread; never raises `SourceError`."""
         try:
             self.outcome = self._look()
-            logger.info("tested %s: %dx%d", self._config.shown, *self.outcome.image.shape[1::-1])
         except SourceError as error:
             self.outcome = error
             logger.info("tested, %s: %s", error.cause, error)
-        finally:
-            self._on_done()
+        else:
+            logger.info("tested %s: %dx%d", self._config.shown, *self.outcome.image.shape[1::-1])
 
     def give_up(self) -> None:
         """Nobody waits any more: the thread ends at the next opportunity. Any thread; doing it twice does nothing."""
@@ -99,23 +98,42 @@ class Trials:
     def __init__(self, limit: int = MAX_TRIALS, within_s: float = WITHIN_S) -> None:
         self.limit = limit
         self.within_s = within_s
-        self._free = BoundedSemaphore(limit)
+        self.closed = False
+        self._running: set[Trial] = set()
+        self._lock = Lock()
 
     def begin(
         self, config: SourceConfig, open_reader: Callable[[SourceConfig], Reader], on_done: Callable[[], None]
     ) -> Trial:
         """Raises `TooManyTrials`."""
-        if not self._free.acquire(blocking=False):
-            raise TooManyTrials
-
-        def done() -> None:
-            self._free.release()
-            on_done()
-
-        trial = Trial(config, open_reader, self.within_s, done)
+        trial = Trial(config, open_reader, self.within_s, on_done)
+        with self._lock:
+            if self.closed or len(self._running) >= self.limit:
+                raise TooManyTrials
+            self._running.add(trial)
         try:
-            Thread(target=trial.run, name="source test", daemon=True).start()
+            Thread(target=self._run, args=(trial,), name="source test", daemon=True).start()
         except RuntimeError as error:  # the system has no thread for it
-            self._free.release()
+            self._leave(trial)
             raise TooManyTrials from error
         return trial
+
+    def close(self) -> None:
+        """Begin no more, and let nobody wait for those that run; their threads end by themselves."""
+        with self._lock:
+            self.closed = True
+            running = tuple(self._running)
+        for trial in running:
+            trial.give_up()
+            trial.on_done()
+
+    def _run(self, trial: Trial) -> None:
+        try:
+            trial.run()
+        finally:
+            self._leave(trial)
+            trial.on_done()
+
+    def _leave(self, trial: Trial) -> None:
+        with self._lock:
+            self._running.discard(trial)

@@ -15,8 +15,6 @@ import pytest
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.api.config import TokenConfig
 from engine.api.privacy import PrivacyConfig
-from engine.api.sources import Sources
-from engine.api.trial import trial_routes
 from engine.history import History
 from engine.sources.config import SourceConfig
 from engine.sources.rules import NO_ANSWER, NOT_REACHED
@@ -53,11 +51,8 @@ class Engine:
             history, SourceConfig(id="door", uri="demo:"), **{"hosts": ("127.0.0.1",), "schemes": ("rtsp",), **api}
         )
         config = ApiConfig(port=0, tokens=tokens, sources=self.managed.config)
-        self.trials = Trials(within_s=within_s)
+        self.trials = self.managed.sources.trials = Trials(within_s=within_s)
         app = create_app(FixedView(), history, config, "0.1.0", privacy=privacy, sources=self.managed.sources)
-        known = Sources(FixedView(), self.managed.sources, self.managed.config.enabled)
-        # The first route of a path is the one that answers.
-        app.router.routes[:0] = trial_routes(known, privacy, self.trials).routes
         self.server = ApiServer(app, config)
         self.server.start()
         self.url = f"{self.server.url}/api/v1/sources/test"
@@ -195,6 +190,16 @@ def test_two_at_a_time_and_the_others_are_told_to_wait(engine: Engine, camera: R
     camera.silent = False
     until(lambda: not engine.threads())
     assert engine.test(camera.url()).status_code == 200
+
+
+def test_the_end_of_the_engine_waits_for_no_camera(history: History, camera: RtspCamera) -> None:
+    with serving(history, within_s=600.0) as engine, ThreadPoolExecutor(1) as pool:
+        camera.frozen = True
+        asked = pool.submit(engine.test, camera.url(), read_timeout_s=2, open_timeout_s=2)
+        until(lambda: engine.threads() == 1)
+        engine.trials.close()
+        assert "the engine ends" in problem(asked.result(), 503)["detail"]
+        assert engine.test(camera.url()).status_code == 503
 
 
 def test_who_goes_away_leaves_nothing_behind(history: History, camera: RtspCamera) -> None:

@@ -25,6 +25,8 @@ type Body = Record<string, unknown>;
 export const NOTHING: Values = {
   id: "", uri: "", fps: "", transport: "tcp", open_timeout_s: "", read_timeout_s: "", stall_after_s: "", max_pixels: "", loop: false,
 };
+/** What the engine shows in place of a password. */
+export const HIDDEN = "***";
 const NUMBERS = ["fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels"] as const;
 const RARE = ["transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels", "loop"] as const;
 
@@ -70,10 +72,12 @@ interface FieldsProps {
   values: Values;
   errors: Errors;
   isNew: boolean;
+  /** Whether a part of the address that it has is not shown. */
+  hides: boolean;
   onChange: (values: Values) => void;
 }
 
-export function CameraFields({ values, errors, isNew, onChange }: FieldsProps) {
+export function CameraFields({ values, errors, isNew, hides, onChange }: FieldsProps) {
   const [open, setOpen] = useState(false);
   const about = (key: keyof Values) => (errors[key] ? { error: errors[key] } : {});
   const props = (key: Exclude<keyof Values, "loop">) => ({
@@ -95,7 +99,7 @@ export function CameraFields({ values, errors, isNew, onChange }: FieldsProps) {
           <input required maxLength={64} {...props("id")} />
         </Field>
       )}
-      <Field name={t("cameras.uri")} how={t(isNew ? "cameras.uriHow" : "cameras.uriKeep")} {...about("uri")}>
+      <Field name={t("cameras.uri")} how={t(hides ? "cameras.uriKeep" : "cameras.uriHow")} {...about("uri")}>
         <input required spellcheck={false} autoCapitalize="off" {...props("uri")} />
       </Field>
       {decimal("fps", t("cameras.fps"), t("cameras.fpsHow"))}

@@ -6,7 +6,7 @@ import { Answer } from "../parts/states";
 import { useAnswer } from "../poll";
 import { t } from "../text";
 import type { Source, SourceDetail } from "../types";
-import { CameraFields, changes, type Errors, errorsIn, NOTHING, type Values, valuesOf } from "./camera-fields";
+import { CameraFields, changes, type Errors, errorsIn, HIDDEN, NOTHING, type Values, valuesOf } from "./camera-fields";
 import { notTried, type Trial, TrialView, tryCamera } from "./camera-trial";
 
 interface FormProps {
@@ -54,8 +54,9 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
   useEffect(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(), [errors]);
 
   const body = changes(values, start);
-  // A password that is not shown cannot be tried: an address is tried when it was written anew.
-  const canTry = typeof body["uri"] === "string";
+  const isNew = typeof body["uri"] === "string";
+  // What is not shown cannot be sent: such an address is tried when it was written anew.
+  const canTry = isNew || (values.uri.trim() !== "" && !values.uri.includes(HIDDEN));
   const { id: _, ...rest } = changes(values, NOTHING);
   const now = JSON.stringify(without(rest));
   const seen = look?.tried === now ? look.trial : null;
@@ -84,7 +85,7 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
     if (busy) return;
     setBusy(true);
     try {
-      const first = canTry && !seen;
+      const first = isNew && !seen;
       if (first) {
         const trial = await attempt(id === null ? values.id.trim() : undefined);
         if (trial?.state !== "works") return;
@@ -119,7 +120,7 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
   }
   return (
     <form ref={form} noValidate onSubmit={(event) => void submit(event)}>
-      <CameraFields values={values} errors={errors} isNew={id === null} onChange={setValues} />
+      <CameraFields values={values} errors={errors} isNew={id === null} hides={start.uri.includes(HIDDEN)} onChange={setValues} />
       {seen && <TrialView trial={seen} again={t(id ? "cameras.anywayEdit" : "cameras.anyway")} />}
       {errors[""] && <p class="bad" role="alert">{errors[""]}</p>}
       <div class="row end">

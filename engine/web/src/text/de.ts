@@ -67,7 +67,7 @@ export const de: Record<Key, string> = {
   "source.paused": "Angehalten",
   "cause.auth": "Die Kamera lehnt Benutzer oder Passwort ab.",
   "cause.not_found": "An dieser Adresse ist nichts. Prüfen Sie den Pfad des Streams.",
-  "cause.refused": "Die Kamera lehnt die Verbindung ab. Prüfen Sie Adresse und Port.",
+  "cause.refused": "Die Kamera ist nicht erreichbar oder lehnt die Verbindung ab. Prüfen Sie Adresse und Port.",
   "cause.timeout": "Die Kamera antwortet nicht. Prüfen Sie, ob sie an und erreichbar ist.",
   "cause.codec": "Die Bilder lassen sich nicht lesen. Stellen Sie die Kamera auf H.264, H.265 oder MJPEG.",
   "cause.ended": "Die Kamera hat den Stream beendet.",

@@ -66,7 +66,7 @@ export const en = {
   "source.paused": "Paused",
   "cause.auth": "The camera refused the user name or password.",
   "cause.not_found": "There is nothing at this address. Check the path of the stream.",
-  "cause.refused": "The camera refused the connection. Check its address and port.",
+  "cause.refused": "The camera is not reached, or refuses the connection. Check its address and port.",
   "cause.timeout": "The camera does not answer. Check that it is on and can be reached.",
   "cause.codec": "The pictures cannot be decoded. Set the camera to H.264, H.265 or MJPEG.",
   "cause.ended": "The camera ended the stream.",
