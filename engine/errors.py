@@ -82,6 +82,7 @@ class Refusal(StrEnum):
     EXISTS = "exists"
     UNKNOWN = "unknown"
     FROM_FILE = "from_file"
+    FROM_BROWSER = "from_browser"
     FULL = "full"
     ELSEWHERE = "elsewhere"
 

@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import Cause, SourceError
 from engine.items import Floats, Image
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Picture, Reader
+from engine.sources.picture import Declared, Picture, Reader
 
 
 class FakeClock:
@@ -53,6 +53,7 @@ class ScriptedSource:
         self._steps = list(script)
         self._position = self._pictures = 0
         self._fps = fps
+        self.declared = Declared("script", fps)
         self.started_at = started_at or datetime(2026, 1, 1, tzinfo=UTC)
         self.frame_count: int | None = sum(not callable(s) and hasattr(s, "shape") for s in self._steps)
         self.duration_s: float | None = self.frame_count / fps

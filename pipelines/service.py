@@ -52,7 +52,7 @@ class Service:
         self._retention = Retention(self._history, self._clock, config.retention_days, limit_mb)
         self._bell = Bell()
         self._shots = Shots()
-        self._cameras: BrowserCameras | None = None
+        self._browsers: BrowserCameras | None = None
         self._thumbnails = self._open_thumbnails() if config.privacy.thumbnails else None
         self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
         self._machine: Machine | None = None
@@ -81,8 +81,9 @@ class Service:
             onlookers = Onlookers(self._shots.on_faces, self._judged)
             builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
             machine = builder.build([("relay", self._relay), ("retention", self._retention), *beside])
-            self._managed = self._manage(machine)
-            self._open_api(stack, machine)
+            browsers = self._browsers = BrowserCameras(machine.fleet, lambda: self._known(machine))
+            self._managed = self._manage(machine, browsers)
+            self._open_api(stack, browsers)
             with self._lock:
                 self._machine = machine
                 if self._stopped:
@@ -157,7 +158,9 @@ class Service:
         """Who lends the own camera was told that nothing of the picture is kept."""
         days = self.config.retention_days
         kept_s = KEPT_S if days is None else min(KEPT_S, days * 86_400)
-        return Thumbnails(self._clock, lambda source: self._cameras is not None and self._cameras.feeds(source), kept_s)
+        return Thumbnails(
+            self._clock, lambda source: self._browsers is not None and self._browsers.lent(source), kept_s
+        )
 
     def _has_rows(self) -> None:
         self._relay.notify()
@@ -168,11 +171,12 @@ class Service:
         machine = self._machine
         return self.config.mode == "live" and machine is not None and machine.runner.state in ("starting", "running")
 
-    def _manage(self, machine: Machine) -> ManagedSources | None:
+    def _manage(self, machine: Machine, browsers: BrowserCameras) -> ManagedSources | None:
         if self.config.mode == "replay":
             return None
         store = self._history.source_store(self.config.name)
-        managed = ManagedSources(machine.fleet, store, SourceRules(self.config.api.sources), self.config.sources)
+        rules = SourceRules(self.config.api.sources)
+        managed = ManagedSources(machine.fleet, store, rules, self.config.sources, browsers)
         managed.begin()
         return managed
 
@@ -191,10 +195,9 @@ class Service:
         except HistoryError as error:
             logger.warning("the next run will note the end of this one: %s", error)
 
-    def _open_api(self, stack: ExitStack, machine: Machine) -> None:
+    def _open_api(self, stack: ExitStack, browsers: BrowserCameras) -> None:
         if not self.config.api.enabled:
             return
-        self._cameras = self._browser_cameras(machine)
         app = create_app(
             self,
             self._history,
@@ -205,28 +208,27 @@ class Service:
             self.config.privacy,
             self._shots,
             self._managed,
-            self._cameras,
+            browsers if self._takes_browsers() else None,
             self._thumbnails,
         )
         server = ApiServer(app, self.config.api)
         server.start()
         stack.callback(server.stop)
         stack.callback(self._bell.close)
+        if self._managed:
+            stack.callback(self._managed.trials.close)
         stack.callback(self._shots.close)
         self.api_url = server.url
         logger.info("API at %s", server.url)
 
-    def _browser_cameras(self, machine: Machine) -> BrowserCameras | None:
-        """None where they may not be sent, and in a replay, which has its footage."""
-        managed = self._managed
-        if managed is None or not self.config.api.takes_browser_cameras:
-            return None
+    def _takes_browsers(self) -> bool:
+        """Not where they may not be sent, nor in a replay, which has its footage."""
+        return self._managed is not None and self.config.api.takes_browser_cameras
 
-        def known() -> dict[str, str]:
-            wanted = {source.config.id: source.config.shown for source in managed.all()}
-            return wanted | {source.source_id: source.uri for source in machine.fleet.snapshots()}
-
-        return BrowserCameras(machine.fleet, known)
+    def _known(self, machine: Machine) -> dict[str, str]:
+        """What is shown as the address of each source that is there, however it came."""
+        wanted = {one.config.id: one.config.shown for one in self._managed.all()} if self._managed else {}
+        return wanted | {one.source_id: one.uri for one in machine.fleet.snapshots()}
 
     def _seen_sources(self) -> tuple[SourceSnapshot, ...]:
         machine = self._machine

@@ -19,6 +19,7 @@ from engine.api.problems import answer_with_problems, responses
 from engine.api.routes import api_routes
 from engine.api.sources import Sources, source_routes
 from engine.api.stream import Streams
+from engine.api.trial import trial_routes
 from engine.api.viewing import Viewing
 from engine.api.wall import wall_routes
 from engine.api.web import add_web, load_files
@@ -72,7 +73,9 @@ def create_app(
     app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy, thumbnails))
     preview = Preview(view, Viewing(shots or Shots()), privacy)
     app.include_router(wall_routes(preview))
-    app.include_router(source_routes(Sources(view, sources, config.sources.enabled)))
+    known = Sources(view, sources, config.sources.enabled, cameras)
+    app.include_router(source_routes(known))
+    app.include_router(trial_routes(known, privacy))
     app.include_router(preview_routes(preview))
     app.include_router(camera_routes(cameras, None if privacy.aggregate_only else shots))
     _add_probes(app, view)

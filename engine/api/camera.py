@@ -74,6 +74,7 @@ class _Conversation:
     _received: int = 0
     """Number of the last picture."""
     _told: int = 0
+    _regretted: int = 0
     _seen: int = 0
 
     async def run(self, source_id: str) -> None:
@@ -139,8 +140,13 @@ class _Conversation:
         while True:
             await self._news.wait()
             self._news.clear()
+            if pictures.dismissal:
+                raise _Closing(GONE, pictures.dismissal)
             if pictures.refusal:
                 raise _Closing(NOT_TAKEN, pictures.refusal)
+            if pictures.spoiled > self._regretted:
+                self._regretted = pictures.spoiled
+                await self._send(type="failed", sequence=self._regretted, detail="the JPEG cannot be decoded")
             if pictures.taken > self._told:
                 self._told = pictures.taken
                 await self._send(type="taken", sequence=self._told)

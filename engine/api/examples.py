@@ -169,6 +169,7 @@ DETAILS = {
     413: "the body is larger than 1048576 bytes",
     415: "send the body as Content-Type: application/json",
     422: "limit: Input should be less than or equal to 1000",
+    424: "rtsp://***@10.0.0.8/live: user name or password refused; check them in uri",
     429: "too many wrong tokens from this address",
     503: "history sqlite:///moodline.db: database is locked",
 }

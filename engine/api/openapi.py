@@ -80,6 +80,12 @@ def _source_schemas() -> dict[str, Any]:
     described = {**new["properties"]["uri"], "description": _URI}
     return {
         "NewSource": {**new, "properties": {**new["properties"], "uri": described}},
+        "SourceTest": {
+            **new,
+            "title": "SourceTest",
+            "required": ["uri"],
+            "properties": {**new["properties"], "uri": described},
+        },
         "SourceChange": {
             "type": "object",
             "title": "SourceChange",

@@ -32,6 +32,7 @@ class Problem(BaseModel):
     errors: list[Invalid] | None = Field(
         default=None, description="What is wrong with the request: `field` and `message` of each."
     )
+    cause: str | None = Field(default=None, description="Of a source that was tested: as in its status, in one word.")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -48,9 +49,10 @@ def problem(
     detail: str,
     errors: list[Invalid] | None = None,
     headers: Mapping[str, str] | None = None,
+    cause: str | None = None,
 ) -> JSONResponse:
     """A response that is a problem document."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors, cause=cause)
     return JSONResponse(body.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 

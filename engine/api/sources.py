@@ -9,24 +9,34 @@ from engine.api import models, problems
 from engine.api.body import JSON, MERGE_PATCH, json_object
 from engine.api.examples import NEW_SOURCE, SOURCE_CHANGE
 from engine.api.query import NoQuery
+from engine.errors import Refusal, SourceRefused
 from engine.fields import Name
 from engine.ledger import FrameCounts, Outcome
-from engine.sources.browsers import SHOWN
+from engine.sources.browsers import SHOWN, BrowserCameras
 from engine.sources.managed import ManagedSource, ManagedSources
 from engine.status import EngineView, SourceSnapshot
 
 SourceId = Annotated[Name, Path(description="The source's id.")]
 _OFF = "sources cannot be changed over HTTP here; set api.sources.enabled: true in the configuration file"
 _NOT_LIVE = "sources can be changed while a run is live; this one is a replay of what its configuration file names"
+_OF_BROWSER = (
+    "source {!r} is the camera of a browser, which sends until its page is closed; it cannot be paused or changed. "
+    "DELETE ends it"
+)
 
 
 class Sources:
-    """What the API knows of sources. `managed` is None where they are what the configuration says to the end."""
+    """What the API knows of sources. `managed` is None where they are what the configuration says to the end, and
+    `cameras` where browsers may not send theirs.
+    """
 
-    def __init__(self, view: EngineView, managed: ManagedSources | None, enabled: bool) -> None:
+    def __init__(
+        self, view: EngineView, managed: ManagedSources | None, enabled: bool, cameras: BrowserCameras | None = None
+    ) -> None:
         self._view = view
         self._managed = managed
         self._enabled = enabled
+        self._cameras = cameras
 
     def changeable(self) -> ManagedSources:
         """Raises 403 or 409 where nothing can be changed."""
@@ -35,6 +45,17 @@ class Sources:
         if self._managed is None:
             raise HTTPException(409, _NOT_LIVE)
         return self._managed
+
+    def check_change(self, source_id: SourceId) -> None:
+        """Raises 409 for a browser's camera, of which there is nothing to change, and what `changeable` raises."""
+        if self._cameras and self._cameras.has(source_id):
+            raise SourceRefused(Refusal.FROM_BROWSER, _OF_BROWSER.format(source_id))
+        self.changeable()
+
+    def remove(self, source_id: str) -> None:
+        """End it. A browser's camera is ended wherever browsers may send theirs; others as `changeable` says."""
+        if not (self._cameras and self._cameras.dismiss(source_id, "an operator has ended this camera")):
+            self.changeable().remove(source_id)
 
     def listed(self) -> list[dict[str, Any]]:
         """All of them: the file's first, those of browsers last."""
@@ -91,7 +112,8 @@ def _unseen(source: ManagedSource) -> SourceSnapshot:
     )
 
 
-async def _new_source(request: Request) -> dict[str, Any]:
+async def new_source(request: Request) -> dict[str, Any]:
+    """The body of a request to add or test one."""
     return await json_object(request)
 
 
@@ -99,7 +121,7 @@ async def _source_change(request: Request) -> dict[str, Any]:
     return await json_object(request, (JSON, MERGE_PATCH))
 
 
-def _body(schema: str, example: Any) -> dict[str, Any]:
+def body_of(schema: str, example: Any) -> dict[str, Any]:
     """One kind of body alone: generators make clients that do not run from a choice of two."""
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
     return {"requestBody": {"required": True, "content": {JSON: content}}}
@@ -134,10 +156,10 @@ def _add_changes(router: APIRouter, known: Sources) -> None:
         summary="Add a source; it is read from now on, and after each start",
         responses=problems.responses(409, 411, 413, 415),
         dependencies=[Depends(known.changeable)],
-        openapi_extra=_body("NewSource", NEW_SOURCE),
+        openapi_extra=body_of("NewSource", NEW_SOURCE),
     )
     def add_source(
-        raw: Annotated[dict[str, Any], Depends(_new_source)], _query: Annotated[NoQuery, Query()], response: Response
+        raw: Annotated[dict[str, Any], Depends(new_source)], _query: Annotated[NoQuery, Query()], response: Response
     ) -> Any:
         """Takes the keys of `sources` in the configuration file, and `paused`. Needs the scope `operate`."""
         made = known.changeable().add(raw)
@@ -149,8 +171,8 @@ def _add_changes(router: APIRouter, known: Sources) -> None:
         response_model=models.SourceDetail,
         summary="Change or pause a source; null stands for the default",
         responses=problems.responses(404, 409, 411, 413, 415),
-        dependencies=[Depends(known.changeable)],
-        openapi_extra=_body("SourceChange", SOURCE_CHANGE),
+        dependencies=[Depends(known.check_change)],
+        openapi_extra=body_of("SourceChange", SOURCE_CHANGE),
     )
     def change_source(
         source_id: SourceId,
@@ -165,10 +187,11 @@ def _add_changes(router: APIRouter, known: Sources) -> None:
     @router.delete(
         "/sources/{source_id}",
         status_code=204,
-        summary="Remove a source that was added over HTTP",
+        summary="Remove a source that was added over HTTP, or end a browser's camera",
         responses=problems.responses(404, 409),
-        dependencies=[Depends(known.changeable)],
     )
     def remove_source(source_id: SourceId, _query: Annotated[NoQuery, Query()]) -> None:
-        """Its events stay in the history. Needs the scope `operate`."""
-        known.changeable().remove(source_id)
+        """Its events stay in the history. A browser is told, and its page does not begin again by itself. Needs the
+        scope `operate`.
+        """
+        known.remove(source_id)

@@ -46,14 +46,23 @@ def render(shot: Shot, look: Look) -> Rendered:
     if look.blur:
         image = image.copy() if image is frame.image else image
         hide(image, covers(shot.tracked), scale)
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, look.quality])
     headers = (
         ("X-Frame-Index", str(frame.index)),
         ("X-Time", f"{frame.time_s:.3f}"),
         ("X-Captured-At", rfc3339(frame.captured_at)),
         ("X-Frame-Size", f"{width}x{height}"),
     )
-    return Rendered(data.tobytes(), headers, faces_text(shot))
+    return Rendered(_jpeg(image, look.quality), headers, faces_text(shot))
+
+
+def jpeg(image: Image, width: int, quality: int = 80) -> bytes:
+    """`image` as it is, no face hidden, at most `width` pixels wide."""
+    return _jpeg(_scaled(image, min(1.0, width / image.shape[1])), quality)
+
+
+def _jpeg(image: Image, quality: int) -> bytes:
+    data: bytes = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return data
 
 
 def faces_text(shot: Shot) -> str:

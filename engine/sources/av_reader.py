@@ -11,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
+from engine.sources.picture import Declared
 
 # What PyAV raises, MemoryError from damaged files included.
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, MemoryError)
@@ -33,6 +34,8 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], Cause, str], ...] = (
 )
 # FFmpeg's words where they say nothing to a reader; 93 is EPROTONOSUPPORT, its answer to 461.
 _REASONS = {"Immediate exit requested": "", "Invalid argument": "unknown or forbidden format"}
+_MAX_FPS = 240
+"""Streams that declare more do not know."""
 _TRANSPORT_REFUSED = "Protocol not supported"
 
 
@@ -114,6 +117,12 @@ class Decoder:
     def format(self) -> str:
         """The container's names, such as `mov,mp4,m4a`."""
         return str(self.container.format.name)
+
+    @property
+    def declared(self) -> Declared:
+        """Codec and rate as the stream states them, which need not be true."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return Declared(self.stream.codec_context.name, float(rate) if rate and 0 < rate <= _MAX_FPS else None)
 
     def next_frame(self) -> Any:
         """The next frame, or None for a packet that gave none.

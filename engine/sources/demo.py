@@ -13,7 +13,7 @@ from engine.clock import Clock, SystemClock
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Picture
+from engine.sources.picture import Declared, Picture
 
 WIDTH, HEIGHT, FPS = 1280, 720, 15.0
 _PHOTO = Path("data", "images", "t1.jpg")
@@ -33,6 +33,7 @@ class DemoReader:
     def __init__(self, photo: Image, fps: float, clock: Clock) -> None:
         self._photo = photo
         self._fps = fps
+        self.declared = Declared(fps=fps)
         self._clock = clock
         self._opened_s = clock.monotonic()
         self._number = 0

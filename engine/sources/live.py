@@ -26,6 +26,7 @@ class LiveReader:
 
     def __init__(self, decoder: Decoder, config: SourceConfig, playout: "Playout | None" = None) -> None:
         self._decoder = decoder
+        self.declared = decoder.declared
         self._config = config
         self._playout = playout
         self._cap = RateCap(config.fps)

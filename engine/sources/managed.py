@@ -8,11 +8,15 @@ from typing import Any, Literal, Protocol
 
 from engine.errors import ConfigError, HistoryError, Refusal, SourceRefused
 from engine.sources import wanted
+from engine.sources.browsers import BrowserCameras
 from engine.sources.config import SourceConfig
 from engine.sources.fleet import Fleet
 from engine.sources.rules import SourceRules
+from engine.sources.trial import Trials
 
 logger = logging.getLogger(__name__)
+
+_NAMELESS = "test"
 
 
 class Stored(Protocol):
@@ -52,11 +56,19 @@ class ManagedSources:
     """
 
     def __init__(
-        self, fleet: Fleet, store: SourceStore, rules: SourceRules, configured: Sequence[SourceConfig]
+        self,
+        fleet: Fleet,
+        store: SourceStore,
+        rules: SourceRules,
+        configured: Sequence[SourceConfig],
+        browsers: BrowserCameras | None = None,
     ) -> None:
-        """`configured` are those of the configuration file, which `fleet` runs already."""
+        """`configured` are those of the configuration file, which `fleet` runs already; `browsers` feed others."""
         self.rules = rules
+        self.trials = Trials()
+        """Of those that may be added."""
         self._fleet = fleet
+        self._browsers = browsers or BrowserCameras(fleet, dict)
         self._store = store
         self._sources = {config.id: ManagedSource(config, "file", False) for config in configured}
         self._paused_files: set[str] = set()
@@ -90,14 +102,24 @@ class ManagedSources:
     def add(self, raw: Mapping[str, Any]) -> ManagedSource:
         """Start another one, with the keys that the configuration file has, and `paused`."""
         config, paused = wanted.checked(raw)
-        self._check_room(config.id)
+        with self._browsers.hold(config.id):
+            self._check_room(config.id)
         self.rules.check(config)
-        with self._changing:
+        with self._changing, self._browsers.hold(config.id):
             self._hold()
             self._check_room(config.id)
             new = ManagedSource(config, "api", paused)
             self._keep(new)
             return self._run(new)
+
+    def examine(self, raw: Mapping[str, Any]) -> SourceConfig:
+        """What `add` would make of `raw`, which here needs no id. Nothing is changed."""
+        config, _ = wanted.checked({"id": _NAMELESS, **raw})
+        if "id" in raw:
+            with self._browsers.hold(config.id):
+                self._check_room(config.id)
+        self.rules.check(config)
+        return config
 
     def change(self, source_id: str, raw: Mapping[str, Any]) -> ManagedSource:
         """Change some keys (JSON merge patch): null stands for the default. What stays the same goes on undisturbed."""
@@ -157,6 +179,8 @@ class ManagedSources:
         if old is not None and old.origin == "api":
             logger.info("source %s was added over HTTP; the configuration file has it now", config.id)
             self._try_to_remove(config.id)
+        if old is None and self._browsers.dismiss(config.id, "another camera has its name now"):
+            logger.info("source %s was a browser's camera; the configuration file has it now", config.id)
         new = ManagedSource(config, "file", config.id in self._paused_files)
         if new != old:
             self._run(new, old)
@@ -189,6 +213,7 @@ class ManagedSources:
         except ConfigError as error:
             logger.warning("source %s is not started: %s; remove it, or add it anew", source_id, error.problems[0])
         else:
+            self._browsers.dismiss(source_id, "another camera has its name now")
             self._run(ManagedSource(config, "api", paused))
 
     def _run(self, new: ManagedSource, old: ManagedSource | None = None) -> ManagedSource:

@@ -15,7 +15,7 @@ from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
 from engine.sources.headers import picture_size
-from engine.sources.picture import Picture, RateCap
+from engine.sources.picture import Declared, Picture, RateCap
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class PicturesReader:
         self._number = 0
         self._readable = 0
         self._problem = ""
+        self.declared = Declared()
         self.duration_s: float | None = len(paths) / fps
         self.frame_count: int | None = len(paths)
         self.started_at: datetime | None = datetime.fromtimestamp(paths[0].stat().st_mtime, UTC)
@@ -108,6 +109,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 class WebcamReader:
     """A V4L2 camera; pictures that are not wanted are taken but not converted."""
 
+    declared = Declared()
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None

@@ -18,10 +18,24 @@ class Picture:
     media_s: float | None
     missed: int = 0
     """So many pictures that arrived before it were given up for it; they count as dropped."""
+    spoiled: int = 0
+    """So many that arrived before it could not be decoded; they count as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What footage says of itself; None where it says nothing. `fps` are pictures a second."""
+
+    codec: str | None = None
+    fps: float | None = None
 
 
 class Reader(Protocol):
     """Opened footage, read and closed by one thread: closing from another one crashes the process."""
+
+    @property
+    def declared(self) -> Declared:
+        """What it says of itself."""
 
     @property
     def duration_s(self) -> float | None:

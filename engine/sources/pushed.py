@@ -16,7 +16,7 @@ from engine.fields import settings
 from engine.items import Image
 from engine.sources.config import Kind, SourceConfig
 from engine.sources.headers import picture_size
-from engine.sources.picture import Picture
+from engine.sources.picture import Declared, Picture
 
 MAX_PIXELS = 1280 * 720
 _HEAD_BYTES = 16 * 2**10
@@ -24,6 +24,8 @@ _HEAD_BYTES = 16 * 2**10
 _MAX_SCANS = 32
 """A progressive picture has about ten. Each takes as long to decode as a whole picture, however short it is."""
 _REMEMBERED = 32
+_MAX_SPOILED = 10
+"""So many pictures in a row that cannot be decoded end it: nothing will come of this camera."""
 
 
 @settings
@@ -68,18 +70,24 @@ class _Sent:
 class PushedPictures:
     """The newest picture of one source, until it is read. Holds one at most; any thread.
 
-    `on_taken` is called on the reading thread whenever there is room again, or `refusal` was set.
+    `on_taken` is called on the reading thread whenever there is room again, or `refusal` was set, and by `dismiss`.
     """
 
     def __init__(self, source_id: str, on_taken: Callable[[], None] = lambda: None) -> None:
         self.config = BrowserSource(id=source_id)
         self.taken = 0
         """Sequence number of the last picture that was read."""
+        self.spoiled = 0
+        """Sequence number of the last picture that could not be decoded."""
         self.refusal: str | None = None
-        """Why a picture could not be decoded."""
+        """Why no more pictures are wanted from whoever sends them."""
+        self.dismissal: str | None = None
+        """Why the source was ended from elsewhere."""
         self.on_taken = on_taken
         self._waiting: _Sent | None = None
         self._missed = 0
+        self._spoiled = 0
+        """Pictures in a row that could not be decoded."""
         self._closed = False
         self._changed = Condition()
         # Which picture became which image, without keeping the images.
@@ -97,6 +105,12 @@ class PushedPictures:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def dismiss(self, why: str) -> None:
+        """Close, and tell whoever sends that the source was ended, and why."""
+        self.dismissal = why
+        self.close()
+        self.on_taken()
 
     def open(self, config: SourceConfig) -> "PushedReader":
         """What the fleet takes as `open_reader`."""
@@ -124,17 +138,29 @@ class PushedPictures:
     def _decoded(self, sent: _Sent, missed: int) -> Picture | None:
         image = _decode(sent.jpeg)
         if image is None:
-            self.refusal = "the JPEG cannot be decoded"
+            self._spoil(sent.sequence, missed)
+            picture = None
         else:
             self._images.append((weakref.ref(image), sent.sequence))
+            picture = Picture(image, None, missed, self._spoiled)
+            self._spoiled = 0
         self.taken = sent.sequence
         self.on_taken()
-        return None if image is None else Picture(image, None, missed)
+        return picture
+
+    def _spoil(self, sequence: int, missed: int) -> None:
+        with self._changed:
+            self._missed += missed
+        self.spoiled = sequence
+        self._spoiled += 1
+        if self._spoiled >= _MAX_SPOILED:
+            self.refusal = f"{self._spoiled} JPEGs in a row cannot be decoded"
 
 
 class PushedReader:
     """Reads from `PushedPictures`; there is nothing to open or close."""
 
+    declared = Declared("mjpeg")
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None

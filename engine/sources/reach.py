@@ -18,6 +18,8 @@ _ADDRESS = re.compile(
     r"(?P<scheme>[a-z]+)://(?P<login>[^@/?#\\\s]*@)?(?P<host>\[[^\]@/?#]*\]|[^\[\]:@/?#\\]*)(:(?P<port>[0-9]{1,5}))?"
     r"(?P<rest>[/?][^@#\\\s]*)?"
 )
+_HIDDEN = re.compile(r"=\*\*\*(?:[&;]|$)")
+"""A password in a query, as it is shown."""
 _CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 
 
@@ -56,7 +58,7 @@ def take_apart(uri: str) -> Target:
     found = _ADDRESS.fullmatch(uri) or _ADDRESS.fullmatch(_lower_scheme(uri))
     if found is None:
         raise ValueError("expected scheme://user:password@host:port/path; write @ : / ? # % in a password with %")
-    if "***" in (found["login"] or ""):
+    if "***" in (found["login"] or "") or _HIDDEN.search(found["rest"] or ""):
         raise ValueError("*** stands for credentials that are not shown; write them, or leave uri out")
     if "${" in uri:
         raise ValueError("${NAME} is filled in from the environment in the configuration file only")

@@ -25,6 +25,7 @@ class RecordingReader:
     def __init__(self, decoder: Decoder, fps: float | None, path: Path) -> None:
         stream = decoder.stream
         self._decoder = decoder
+        self.declared = decoder.declared
         self._path = path
         self._cap = RateCap(fps)
         self._rate = float(stream.average_rate or stream.guessed_rate or 25)

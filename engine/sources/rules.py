@@ -23,7 +23,7 @@ Resolve = Callable[[str], tuple[Address, ...]]
 
 NOT_REACHED = "the host is unknown, or may not be reached; api.sources.hosts says which may"
 _NO_FILE = "no such file in the folder that api.sources.files names"
-_NO_PICTURE = "not reached; is the camera on, and its address right and allowed by api.sources.hosts?"
+NO_ANSWER = "not reached; is the camera on, and its address right and allowed by api.sources.hosts?"
 # What a camera itself says. Anything else sounds the same, whoever is or is not there.
 _TOLD: dict[str, tuple[Cause, ...]] = {"rtsp": (Cause.AUTH, Cause.NOT_FOUND, Cause.CODEC), "http": (Cause.AUTH,)}
 
@@ -135,7 +135,7 @@ class _Opener:
             if error.cause in _TOLD.get(config.kind, tuple(Cause)):
                 raise
             self._log(config, str(error))
-        raise SourceError(Cause.REFUSED, f"{config.shown}: {_NO_PICTURE}")
+        raise SourceError(Cause.REFUSED, f"{config.shown}: {NO_ANSWER}")
 
     def _open(self, config: SourceConfig) -> Reader:
         self._rules.check_scheme(config.uri)

@@ -157,15 +157,17 @@ class Capture:
 
     def _drop_stale(self, picture: Picture | None) -> None:
         if picture is not None:
-            self._count_dropped(1 + picture.missed)
+            self._count(1 + picture.missed, Outcome.DROPPED_STALE)
+            self._count(picture.spoiled, Outcome.FAILED)
 
-    def _count_dropped(self, pictures: int) -> None:
+    def _count(self, pictures: int, outcome: Outcome) -> None:
         for _ in range(pictures):
             self._ledger.enter(self._config.id)
-            self._ledger.settle(self._config.id, Outcome.DROPPED_STALE)
+            self._ledger.settle(self._config.id, outcome)
 
     def _hand_on(self, picture: Picture, now_s: float) -> None:
-        self._count_dropped(picture.missed)
+        self._count(picture.missed, Outcome.DROPPED_STALE)
+        self._count(picture.spoiled, Outcome.FAILED)
         height, width = picture.image.shape[:2]
         self._health.picture(now_s, (width, height))
         with self._order:

@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.history import History
 from engine.sources.addresses import literal
+from engine.sources.browsers import BrowserCameras
 from engine.sources.config import SourceConfig
 from engine.sources.managed import ManagedSources
 from engine.sources.rules import ApiSourcesConfig, SourceRules
@@ -19,11 +20,16 @@ def resolve(host: str) -> Any:
 
 
 class Managed:
-    """`sources`, the `fleet` they drive, and the `config` of the API that goes with them."""
+    """`sources`, the `fleet` they drive, `browsers` beside them, and the `config` of the API that goes with them."""
 
     def __init__(self, history: History, *configured: SourceConfig, **config: Any) -> None:
         self.config = ApiSourcesConfig(**{"enabled": True, **config})
         self.fleet = FakeFleet(configured)
         rules = SourceRules(self.config, resolve, own=lambda _address: False)
-        self.sources = ManagedSources(self.fleet, history.source_store("lobby"), rules, configured)
+        self.browsers = BrowserCameras(self.fleet, self._known)
+        store = history.source_store("lobby")
+        self.sources = ManagedSources(self.fleet, store, rules, configured, self.browsers)
         self.sources.begin()
+
+    def _known(self) -> dict[str, str]:
+        return {source_id: config.shown for source_id, config in self.fleet.running.items()}

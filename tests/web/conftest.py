@@ -36,7 +36,7 @@ api:
   tokens:
     - {{token: "{read}", scopes: [read]}}
     - {{token: "{operate}", scopes: [read, operate]}}
-  sources: {{enabled: true, schemes: [demo, rtsp]}}
+  sources: {{enabled: true, schemes: [demo, rtsp, http], hosts: [127.0.0.1]}}
 """
 
 

@@ -18,6 +18,7 @@ from engine.items import EmotionEvent
 from engine.preview import Shots
 from tests.support.browser import Visitor
 from tests.support.documents import RUN, event
+from tests.support.managing import Managed
 from tests.support.run_status import FixedView, run_status, source
 from tests.support.shots import Playing
 
@@ -36,13 +37,17 @@ PLACES = ("live", "tracks", "insights", "cameras", "engine")
 
 @contextmanager
 def served(
-    view: FixedView, history: History | None = None, shots: Shots | None = None, **privacy: Any
+    view: FixedView, history: History | None = None, shots: Shots | None = None, schemes: Any = None, **privacy: Any
 ) -> Iterator[str]:
+    """With `schemes` cameras can be added."""
     opened = history or History("sqlite://")
     if history is None:
         opened.open()
-    config = ApiConfig(port=0)
-    app = create_app(view, opened, config, "0.1.0", shots=shots, privacy=PrivacyConfig(**privacy))
+    managed = Managed(opened, schemes=schemes) if schemes else None
+    config = ApiConfig(port=0, **({"sources": managed.config} if managed else {}))
+    told = PrivacyConfig(**privacy)
+    sources = managed.sources if managed else None
+    app = create_app(view, opened, config, "0.1.0", shots=shots, privacy=told, sources=sources)
     running = ApiServer(app, config)
     running.start()
     try:
@@ -110,6 +115,19 @@ def test_where_only_aggregates_are_told_single_people_are_not_asked_for(browser:
         page.locator(".tile").first.wait_for()
         assert page.locator(".ticker").count() == 0
         visitor.go("insights").get_by_text("No faces in this time").wait_for(timeout=WAIT_MS)
+
+
+def test_where_faces_are_to_be_blurred_a_test_tells_whether_it_works_without_a_picture(browser: Any) -> None:
+    with (
+        served(FixedView(), schemes=("demo",), blur_preview=True) as url,
+        Visitor(browser, url, locale="de-DE") as visitor,
+    ):
+        page = visitor.go("cameras?add=1")
+        page.get_by_label("Adresse des Streams").fill("demo:")
+        page.get_by_role("button", name="Testen").click()
+        page.get_by_text("Kein Bild wird gezeigt: privacy.blur_preview ist gesetzt.").wait_for(timeout=WAIT_MS)
+        page.get_by_text("Es geht: 1280").wait_for()
+        assert page.locator(".trial canvas").count() == 0
 
 
 def slope() -> Any:

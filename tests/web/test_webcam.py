@@ -143,6 +143,36 @@ def test_a_visitor_who_does_not_agree_sends_nothing(browser: Any, demo: Running)
         assert source(demo) is None and page.locator("aside.webcam").count() == 0
 
 
+def test_an_operator_ends_the_camera_and_the_page_says_so_and_does_not_begin_again(browser: Any, demo: Running) -> None:
+    with Visitor(browser, demo.url) as sender, Visitor(browser, demo.url) as operator:
+        page = sender.go()
+        start(page)
+        until(lambda: (source(demo) or {}).get("state") == "online", 60)
+        other = operator.go("cameras")
+        card = other.locator(".camera", has_text="browser-1")
+        card.get_by_role("button", name="End").click(timeout=WAIT_MS)
+        other.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        assert source(demo) is not None
+        card.get_by_role("button", name="End").click()
+        other.get_by_role("dialog").get_by_role("button", name="End").click()
+        page.locator("aside.webcam [role=alert]", has_text="ended at the engine").wait_for(timeout=WAIT_MS)
+        card.wait_for(state="detached", timeout=WAIT_MS)
+        page.wait_for_timeout(3000)
+        assert source(demo) is None
+
+
+def test_a_name_that_another_camera_has_is_refused_and_not_exchanged(browser: Any, demo: Running) -> None:
+    taken = ask(demo, "status")["sources"][0]["source_id"]
+    with Visitor(browser, demo.url) as visitor:
+        page = visitor.go("cameras")
+        page.get_by_role("button", name="Use this webcam").first.click()
+        page.get_by_text("Name of the camera").click()
+        page.get_by_label("Name", exact=False).last.fill(taken)
+        page.get_by_role("button", name="I agree, start").click()
+        page.locator("aside.webcam [role=alert]", has_text="a camera of this name already").wait_for(timeout=WAIT_MS)
+        assert {one["source_id"] for one in ask(demo, "status")["sources"]} == {taken}
+
+
 REFUSALS = {
     "NotAllowedError": "The camera was not allowed",
     "NotFoundError": "No camera was found",

@@ -40,6 +40,21 @@ export interface Source {
   paused?: boolean;
 }
 
+export interface SourceSettings {
+  fps: number | null;
+  transport: string;
+  open_timeout_s: number;
+  read_timeout_s: number;
+  stall_after_s: number;
+  loop: boolean;
+  max_pixels: number;
+}
+
+export interface SourceDetail extends Source {
+  /** Null where sources cannot be changed. */
+  settings: SourceSettings | null;
+}
+
 export interface Channel {
   put: number;
   taken: number;

@@ -138,7 +138,7 @@ def test_metrics_are_for_prometheus(client: Any) -> None:
 def test_the_documentation_knows_every_route_and_its_problems(client: Any) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {path for path in paths if path.startswith("/api")} == {
-        "/api/v1/status", "/api/v1/sources", "/api/v1/sources/{source_id}",
+        "/api/v1/status", "/api/v1/sources", "/api/v1/sources/test", "/api/v1/sources/{source_id}",
         "/api/v1/tracks", "/api/v1/tracks/{track_uid}",
         "/api/v1/tracks/{track_uid}/history", "/api/v1/tracks/{track_uid}/timeline", "/api/v1/events",
         "/api/v1/tracks/{track_uid}/thumbnail.jpg",
@@ -148,7 +148,8 @@ def test_the_documentation_knows_every_route_and_its_problems(client: Any) -> No
     }  # fmt: skip
     for path, methods in paths.items():
         if path.startswith("/api"):
-            assert "application/problem+json" in methods["get"]["responses"]["422"]["content"], path
+            for method in methods.values():
+                assert "application/problem+json" in method["responses"]["422"]["content"], path
     names = {item["name"] for item in paths["/api/v1/tracks"]["get"]["parameters"]}
     assert names == {"source_id", "label", "from", "to", "min_duration_s", "limit", "cursor"}
 

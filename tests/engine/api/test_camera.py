@@ -207,14 +207,6 @@ def test_text_that_is_no_unicode_is_as_little_welcome(engine: Engine, caplog: py
     assert "Traceback" not in caplog.text
 
 
-def test_a_picture_that_cannot_be_decoded_ends_the_conversation(engine: Engine) -> None:
-    data = jpeg()
-    with engine.enter() as page:
-        page.send(message(1, data[: data.index(b"\xff\xda")] + b"\xff\xd9"))
-        assert engine.read("browser-1") is None
-        assert end_of(page) == (4415, "the JPEG cannot be decoded")
-
-
 def test_numbers_must_grow(engine: Engine) -> None:
     with engine.enter() as page:
         page.send(message(5))

@@ -62,6 +62,8 @@ def test_a_generated_client_works(generated: Any, url: str) -> None:
             return generated(f"api.default.{name}").sync_detailed(*path, client=client, **arguments)
 
         assert ask("status").parsed.run_id == "01KAXW3E8M0000000000000000"
+        tested = ask("test_source", body=models.SourceTest(uri="rtsp://admin:hunter2@127.0.0.1/"))
+        assert (tested.status_code, tested.parsed.errors[0].additional_properties["field"]) == (422, "uri")
         made = ask("add_source", body=models.NewSource(id="yard", uri="rtsp://admin:hunter2@10.0.0.8/live", fps=5.0))
         assert (made.status_code, made.parsed.uri, made.parsed.settings.fps) == (201, "rtsp://***@10.0.0.8/live", 5.0)
         assert [one.source_id for one in ask("sources").parsed.items] == ["door", "yard"]

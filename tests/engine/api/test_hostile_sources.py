@@ -80,6 +80,7 @@ MISSHAPEN = (
     "rtsp://10.0.0.7:-1/", "rtsp://10.0.0.7:0x50/", f"rtsp://{'a' * 300}/", f"rtsp://{'a.' * 200}/",
     # The environment, and what stands for a password.
     "rtsp://${HOME}@10.0.0.7/", "rtsp://10.0.0.7/${MOODLINE_TOKEN}", "rtsp://***@10.0.0.7/", "rtsp://a:***@10.0.0.7/",
+    "http://10.0.0.7/?password=***", "rtsp://10.0.0.7/x?user=a&password=***&c=1",
 )  # fmt: skip
 
 

@@ -278,7 +278,7 @@ def test_usual_numbers_are_read(client: TestClient) -> None:
         assert client.get(f"/api/v1/{query}").status_code == 200
 
 
-def test_a_browser_that_sends_its_camera_is_listed_and_cannot_be_changed(history: History, managed: Managed) -> None:
+def test_a_browser_that_sends_its_camera_is_listed(history: History, managed: Managed) -> None:
     view = FixedView(run_status(sources=(source("door"), source("browser-1", uri="browser:"))))
     app = create_app(view, history, ApiConfig(sources=managed.config), "0.1.0", sources=managed.sources)
     client = TestClient(app, base_url="http://localhost")
@@ -286,4 +286,18 @@ def test_a_browser_that_sends_its_camera_is_listed_and_cannot_be_changed(history
         ("door", "file"), ("desk", "file"), ("browser-1", "browser"),
     ]  # fmt: skip
     assert client.get(f"{PATH}/browser-1").json()["settings"] is None
-    assert client.patch(f"{PATH}/browser-1", json={"paused": True}).status_code == 404
+
+
+def test_the_name_of_a_browsers_camera_is_not_had_again_and_deleting_frees_it(
+    history: History, managed: Managed
+) -> None:
+    config = ApiConfig(sources=managed.config)
+    app = create_app(FixedView(), history, config, "0.1.0", sources=managed.sources, cameras=managed.browsers)
+    client = TestClient(app, base_url="http://localhost")
+    managed.browsers.begin("cam")
+    assert "a browser sends it; end it, or choose another id" in refused(client.post(PATH, json=CAMERA), 409)
+    assert "cannot be paused" in refused(client.patch(f"{PATH}/cam", json={"paused": True}), 409)
+    assert managed.fleet.running["cam"].kind == "browser"
+    assert client.delete(f"{PATH}/cam").status_code == 204
+    assert client.post(PATH, json=CAMERA).status_code == 201
+    assert managed.fleet.done == ["start cam", "stop cam", "start cam"]

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import ConfigError, HistoryError, Refusal, SourceRefused
 from engine.history import History
+from engine.sources.browsers import BrowserCameras
 from engine.sources.config import SourceConfig
 from engine.sources.managed import ManagedSources
 from engine.sources.rules import NOT_REACHED, ApiSourcesConfig, SourceRules
@@ -36,9 +37,14 @@ class Engine:
             lambda host: (ip_address(host),),
             own=lambda _address: False,
         )
-        self.sources = ManagedSources(self.fleet, history.source_store("lobby"), allowed, configured)
+        self.browsers = BrowserCameras(self.fleet, self.known)
+        store = history.source_store("lobby")
+        self.sources = ManagedSources(self.fleet, store, allowed, configured, self.browsers)
         if begin:
             self.sources.begin()
+
+    def known(self) -> dict[str, str]:
+        return {source_id: config.shown for source_id, config in self.fleet.running.items()}
 
     def told(self) -> list[tuple[str, str, bool]]:
         return [(one.config.id, one.origin, one.paused) for one in self.sources.all()]
@@ -259,3 +265,22 @@ def test_an_engine_that_does_not_have_the_sources_starts_and_changes_none_until_
     held["mine"] = True
     sources.add({**CAMERA, "id": "more"})
     assert fleet.done == ["start cam", "start more"], "with the sources come those that were added elsewhere"
+
+
+def test_the_name_of_a_browsers_camera_is_not_had_again(engine: Engine) -> None:
+    pictures = engine.browsers.begin("cam")
+    assert refused(lambda: engine.sources.add(CAMERA)).why is Refusal.EXISTS
+    assert engine.fleet.running["cam"].kind == "browser" and pictures.dismissal is None
+    engine.browsers.end(pictures)
+    engine.sources.add(CAMERA)
+    assert refused(lambda: engine.browsers.begin("cam")).why is Refusal.EXISTS
+
+
+def test_the_file_may_take_the_name_of_a_browsers_camera_and_the_browser_is_told(engine: Engine) -> None:
+    pictures = engine.browsers.begin("gate")
+    gate = SourceConfig(id="gate", uri="demo:")
+    engine.sources.reconfigure([DOOR, YARD, gate])
+    assert engine.fleet.running["gate"] == gate
+    assert pictures.dismissal == "another camera has its name now"
+    engine.browsers.end(pictures)
+    assert engine.fleet.running["gate"] == gate

@@ -64,14 +64,30 @@ def test_without_a_picture_reading_ends_with_a_timeout_and_at_the_end_with_nothi
     assert pictures.take(60) is None
 
 
-def test_a_picture_that_cannot_be_decoded_is_left_out_and_told() -> None:
+SPOILED = jpeg()[: jpeg().index(b"\xff\xda")] + b"\xff\xd9"
+"""A frame around nothing."""
+
+
+def test_a_picture_that_cannot_be_decoded_is_left_out_told_and_counted_with_the_next() -> None:
     told: list[bool] = []
     pictures = PushedPictures("desk", lambda: told.append(True))
-    data = jpeg()
-    pictures.put(1, data[: data.index(b"\xff\xda")] + b"\xff\xd9")
-    assert pictures.take(1) is None
-    assert pictures.refusal == "the JPEG cannot be decoded"
-    assert told == [True]
+    for number in (1, 2):
+        pictures.put(number, SPOILED)
+        assert pictures.take(1) is None
+    assert (pictures.spoiled, pictures.taken, pictures.refusal, told) == (2, 2, None, [True, True])
+    for number, spoiled in ((3, 2), (4, 0)):
+        pictures.put(number, jpeg())
+        picture = pictures.take(1)
+        assert picture is not None and picture.spoiled == spoiled
+
+
+def test_of_pictures_that_never_can_be_decoded_no_more_are_wanted() -> None:
+    pictures = PushedPictures("desk")
+    for number in range(1, 11):
+        assert pictures.refusal is None
+        pictures.put(number, SPOILED)
+        pictures.take(1)
+    assert pictures.refusal == "10 JPEGs in a row cannot be decoded"
 
 
 PROGRESSIVE = jpeg(90, 64, 48, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
@@ -153,6 +169,17 @@ def test_every_picture_that_came_is_counted_once(running: Any) -> None:
     assert counts.outcomes[Outcome.INFERRED] >= 1
 
 
+def test_pictures_that_cannot_be_decoded_count_as_failed_and_the_camera_goes_on(running: Any) -> None:
+    pictures, capture, ledger, _, _ = running
+    for number, data in enumerate((jpeg(), SPOILED, SPOILED, jpeg()), 1):
+        pictures.put(number, data)
+        until(lambda number=number: pictures.taken == number)
+    until(lambda: ledger.counts("desk").captured == 4)
+    counts = ledger.counts("desk").outcomes
+    assert (counts[Outcome.FAILED], counts[Outcome.INFERRED], sum(counts.values())) == (2, 2, 4)
+    assert capture.snapshot().state == "online"
+
+
 def shown(fleet: FakeFleet) -> dict[str, str]:
     return {"door": "rtsp://door"} | {config.id: config.shown for config in fleet.running.values()}
 
@@ -187,6 +214,34 @@ def test_at_most_so_many_browsers_and_each_under_a_name_of_its_own() -> None:
     cameras.end(second)
     cameras.end(again)
     assert not fleet.running
+
+
+def test_a_browser_that_is_dismissed_is_told_why_and_its_name_is_free() -> None:
+    fleet, told = FakeFleet(), []
+    cameras = BrowserCameras(fleet, lambda: shown(fleet))
+    pictures = cameras.begin("desk", lambda: told.append(pictures.dismissal))
+    assert cameras.has("desk") and not cameras.dismiss("door", "no reason")
+    assert cameras.dismiss("desk", "enough")
+    assert (told, pictures.take(60), fleet.done) == (["enough"], None, ["start desk", "stop desk"])
+    again = cameras.begin("desk")
+    cameras.end(pictures)
+    assert cameras.has("desk")
+    cameras.end(again)
+
+
+def test_while_another_source_takes_a_name_no_browser_gets_it() -> None:
+    fleet = FakeFleet()
+    cameras = BrowserCameras(fleet, lambda: shown(fleet))
+    with cameras.hold("desk"), pytest.raises(SourceRefused):
+        cameras.begin("desk")
+    fed = cameras.begin("desk")
+    with pytest.raises(SourceRefused, match="a browser sends it; end it"), cameras.hold("desk"):
+        pass
+    cameras.end(fed)
+    assert cameras.lent("desk") and not cameras.lent("door")  # what it sent may still be on its way
+    with cameras.hold("desk"):
+        pass
+    assert not cameras.lent("desk")
 
 
 def test_no_configuration_names_a_browser() -> None:

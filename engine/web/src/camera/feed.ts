@@ -20,6 +20,8 @@ const CODES: Record<number, Key> = {
   4430: "webcam.refused",
 };
 const IN_USE = 4409;
+/** So often a name may be in use when we come back: the engine notices within seconds that we were gone. */
+const TRIES = 6;
 
 /** `away`: the engine does not answer; it is tried again and again. */
 export type Phase = "off" | "starting" | "live" | "away" | "failed";
@@ -90,6 +92,8 @@ class Run {
   private link: Link | null = null;
   private ended = false;
   private name = "";
+  private chosen = false;
+  private refused = 0;
   private wait = FIRST_MS;
   private timer = 0;
   private due = 0;
@@ -104,6 +108,7 @@ class Run {
     stream.getVideoTracks()[0]?.addEventListener("ended", () => !this.ended && this.webcam.fail("webcam.lost"));
     Object.assign(this.video, { srcObject: stream, muted: true, playsInline: true });
     await this.video.play();
+    this.chosen = name !== "";
     this.name = name || (await freeName());
     if (this.ended) return this.close();
     this.connect();
@@ -125,6 +130,7 @@ class Run {
     this.link = new Link(this.name, {
       ready: () => {
         this.wait = FIRST_MS;
+        this.refused = 0;
         this.webcam.mirror.restart();
         this.webcam.tell({ phase: "live" });
         this.wake?.();
@@ -148,7 +154,9 @@ class Run {
       return this.webcam.fail(problem);
     }
     // After an outage the engine may not have noticed yet that we were gone.
-    if (code === IN_USE && this.webcam.now.phase === "starting") this.name = await freeName(this.name);
+    const starting = this.webcam.now.phase === "starting";
+    if (code === IN_USE && ((this.refused += 1) > TRIES || (starting && this.chosen))) return this.webcam.fail("webcam.inUse");
+    if (code === IN_USE && starting) this.name = await freeName(this.name);
     else this.webcam.tell({ phase: "away" });
     this.timer = window.setTimeout(() => this.connect(), this.wait * (0.75 + Math.random() / 2));
     this.wait = Math.min(2 * this.wait, LONGEST_MS);

@@ -22,7 +22,7 @@ export interface Seen {
   faces: Face[];
 }
 
-type Message = ({ type: "ready" } & Welcome) | { type: "taken"; sequence: number } | ({ type: "faces" } & Seen);
+type Message = ({ type: "ready" } & Welcome) | { type: "taken" | "failed"; sequence: number } | ({ type: "faces" } & Seen);
 
 export interface Hearing {
   ready(welcome: Welcome): void;
@@ -85,7 +85,7 @@ export class Link {
   private hear(message: Message): void {
     if (message.type === "ready") this.hearing.ready((this.welcome = message));
     else if (message.type === "faces") this.hearing.seen(message);
-    else {
+    else if (message.type === "taken") {
       this.taken = message.sequence;
       this.delayMs = performance.now() - (this.sentAt.get(message.sequence) ?? performance.now());
       for (const sequence of this.sentAt.keys()) if (sequence <= message.sequence) this.sentAt.delete(sequence);

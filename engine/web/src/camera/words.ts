@@ -30,7 +30,8 @@ export const webcamEn = {
   "webcam.busy": "The camera does not open. Another program may be using it; close that, then try again.",
   "webcam.lost": "The camera is gone. Plug it in again, or allow it again, then try again.",
   "webcam.failed": "The camera could not be opened.",
-  "webcam.gone": "The engine has ended this camera. Start it again if it should go on.",
+  "webcam.gone": "This camera was ended at the engine: by an operator, or since another has its name now. Start it again if it should go on.",
+  "webcam.inUse": "There is a camera of this name already. Start again under another one.",
   "webcam.full": "As many browsers as the engine takes send their cameras already. Try again when one has stopped.",
   "webcam.refused": "The engine did not take these pictures and closed the connection. Reload the page, then try again.",
 } as const;
@@ -65,7 +66,8 @@ export const webcamDe: Record<keyof typeof webcamEn, string> = {
   "webcam.busy": "Die Kamera lässt sich nicht öffnen. Vielleicht verwendet sie ein anderes Programm; beenden Sie es und versuchen Sie es noch einmal.",
   "webcam.lost": "Die Kamera ist weg. Schließen Sie sie wieder an, oder erlauben Sie sie wieder, und versuchen Sie es noch einmal.",
   "webcam.failed": "Die Kamera ließ sich nicht öffnen.",
-  "webcam.gone": "Die Maschine hat diese Kamera beendet. Starten Sie sie neu, wenn es weitergehen soll.",
+  "webcam.gone": "Diese Kamera wurde an der Maschine beendet: von jemandem, der sie bedient, oder weil eine andere nun so heißt. Starten Sie sie neu, wenn es weitergehen soll.",
+  "webcam.inUse": "Eine Kamera dieses Namens gibt es schon. Starten Sie unter einem anderen.",
   "webcam.full": "So viele Browser, wie die Maschine annimmt, senden schon ihre Kamera. Versuchen Sie es, wenn einer aufgehört hat.",
   "webcam.refused": "Die Maschine hat diese Bilder nicht angenommen und die Verbindung geschlossen. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
 };

@@ -8,7 +8,7 @@ import { Icon } from "../parts/icons";
 import { Answer, Note } from "../parts/states";
 import { type Asked, useAnswer } from "../poll";
 import { current, refine } from "../route";
-import { useMayChange, useSession } from "../session";
+import { useMayChange, useMayOperate, useSession } from "../session";
 import { causeText, lostShare, stateText } from "../sources";
 import { t } from "../text";
 import type { Source } from "../types";
@@ -78,6 +78,7 @@ function List({ sources, asked, onDo }: { sources: readonly Source[]; asked: Ask
 
 function Camera({ source, again, onDo }: { source: Source; again: () => void; onDo: (doing: Doing) => void }) {
   const mayChange = useMayChange();
+  const mayOperate = useMayOperate();
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const paused = source.paused ?? source.state === "paused";
@@ -111,6 +112,11 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
             )}
           </div>
         )}
+        {mayOperate && source.origin === "browser" && (
+          <div class="tools">
+            <button type="button" class="danger" onClick={() => onDo({ what: "delete", source })}>{t("cameras.end")}</button>
+          </div>
+        )}
       </div>
       {problem && <p class="bad" role="alert">{t("cameras.failed")}: {problem}</p>}
       <dl class="facts-row">
@@ -135,6 +141,9 @@ function Item({ name, value, how, wide }: { name: string; value: string; how?: s
   );
 }
 
+const DELETING = { title: "cameras.deleteTitle", lead: "cameras.deleteLead", go: "cameras.deleteGo" } as const;
+const ENDING = { title: "cameras.endTitle", lead: "cameras.endLead", go: "cameras.endGo" } as const;
+
 function Delete({ source, onClose, onDone }: { source: Source; onClose: () => void; onDone: () => void }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
@@ -148,8 +157,9 @@ function Delete({ source, onClose, onDone }: { source: Source; onClose: () => vo
       setProblem(trouble(error));
     }
   };
+  const texts = source.origin === "browser" ? ENDING : DELETING;
   return (
-    <Confirm title={t("cameras.deleteTitle", { name: source.source_id })} lead={t("cameras.deleteLead")} go={t("cameras.deleteGo")}
+    <Confirm title={t(texts.title, { name: source.source_id })} lead={t(texts.lead)} go={t(texts.go)}
       busy={busy} problem={problem} onGo={() => void go()} onClose={onClose} />
   );
 }
