@@ -2,16 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine import ids
-from engine.api import ApiConfig, ApiServer, create_app
-from engine.api.privacy import PrivacyConfig
 from engine.clock import SystemClock, rfc3339
 from engine.history import History
 from engine.items import EmotionEvent
@@ -20,6 +16,7 @@ from tests.support.browser import Visitor
 from tests.support.documents import RUN, event
 from tests.support.run_status import FixedView, run_status, source
 from tests.support.shots import Playing
+from tests.web.serving import served
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -32,26 +29,6 @@ HOSTILE = {
     "quotes": "\"'`;${harmed=1}//{name}",
 }
 PLACES = ("live", "tracks", "insights", "cameras", "engine")
-
-
-@contextmanager
-def served(
-    view: FixedView, history: History | None = None, shots: Shots | None = None, **privacy: Any
-) -> Iterator[str]:
-    opened = history or History("sqlite://")
-    if history is None:
-        opened.open()
-    config = ApiConfig(port=0)
-    app = create_app(view, opened, config, "0.1.0", shots=shots, privacy=PrivacyConfig(**privacy))
-    running = ApiServer(app, config)
-    running.start()
-    try:
-        yield running.url
-    finally:
-        if shots:
-            shots.close()
-        running.stop()
-        opened.close()
 
 
 def now_events(names: list[str], label: str = "happiness") -> list[EmotionEvent]:
