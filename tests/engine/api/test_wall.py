@@ -1,5 +1,6 @@
 """Several sources over one connection, over the real server."""
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,9 +9,11 @@ import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.api.privacy import PrivacyConfig
+from engine.api.viewing import MAX_VIEWERS
 from engine.history import History
 from engine.preview import Shots
 from tests.support.mjpeg import Part, parts
+from tests.support.rawhttp import connect
 from tests.support.redis_server import until
 from tests.support.run_status import FixedView, run_status, source
 from tests.support.shots import Playing
@@ -65,6 +68,36 @@ def test_sources_that_are_not_known_are_left_out_and_none_at_all_is_a_404(url: s
         got = some(url, "source_id=door&source_id=nowhere&source_id=door", 3)
     assert {part.headers["x-source-id"] for part in got} == {"door"}
     assert httpx.get(f"{url}/api/v1/sources/preview.mjpeg?source_id=nowhere").status_code == 404
+
+
+def opened(url: str, query: str, count: int) -> tuple[list[socket.socket], list[bytes]]:
+    """So many connections that ask for this wall, and the status of each."""
+    sockets, statuses = [], []
+    for _ in range(count):
+        sockets.append(connect(url))
+        sockets[-1].sendall(f"GET /api/v1/sources/preview.mjpeg?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        statuses.append(sockets[-1].recv(12))
+    return sockets, statuses
+
+
+def test_a_wall_of_sixteen_takes_one_place_and_no_client_more_than_there_are(
+    url: str, view: FixedView, shots: Shots
+) -> None:
+    names = [f"camera-{number}" for number in range(16)]
+    view.shown = run_status(sources=tuple(source(name) for name in names))
+    wall = "&".join(f"source_id={name}" for name in names)
+    sockets, statuses = opened(url, f"{wall}&width=480", MAX_VIEWERS + 1)
+    assert statuses == [b"HTTP/1.1 200"] * MAX_VIEWERS + [b"HTTP/1.1 503"]
+    for one in sockets:
+        one.close()
+    until(lambda: not shots.watched)
+    # One that asks for everything in ever another look: eight walls of sixteen are all that is made.
+    several = [opened(url, f"{wall}&width=480&quality={quality}", 1) for quality in range(60, 70)]
+    assert [statuses[0][-3:] for _, statuses in several] == [b"200"] * 8 + [b"503"] * 2
+    assert httpx.get(f"{url}/api/v1/sources/camera-0/snapshot.jpg").status_code == 503
+    for [one], _ in several:
+        one.close()
+    until(lambda: not shots.watched)
 
 
 @pytest.mark.parametrize(
