@@ -3,6 +3,7 @@
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from itertools import takewhile
 
 import httpx
 import pytest
@@ -98,6 +99,29 @@ def test_a_wall_of_sixteen_takes_one_place_and_no_client_more_than_there_are(
     for [one], _ in several:
         one.close()
     until(lambda: not shots.watched)
+
+
+def test_whoever_reads_slowly_finds_few_pictures_waiting(history: History, view: FixedView, shots: Shots) -> None:
+    """What is sent before it is read is old when it is; buffers would hold dozens of pictures."""
+    small = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 2**10)])
+    config = ApiConfig(port=0)
+    running = ApiServer(create_app(view, history, config, "0.1.0", shots=shots), config)
+    running.start()
+    wall = f"{running.url}/api/v1/sources/preview.mjpeg?source_id=door&source_id=desk&fps=60"
+    try:
+        with (
+            Playing(shots, IDS[:2], every_s=0.02) as camera,
+            httpx.Client(timeout=20, transport=small) as client,
+            client.stream("GET", wall) as answer,
+        ):
+            until(lambda: camera.played > 60)
+            newest = camera.played
+            found = parts(answer.iter_raw())
+            waiting = [part.index for part in takewhile(lambda part: part.index < newest, found)]
+    finally:
+        shots.close()
+        running.stop()
+    assert 1 <= len(waiting) <= 8, waiting
 
 
 @pytest.mark.parametrize(
