@@ -226,31 +226,6 @@ def test_there_is_room_for_so_many(shots: Shots) -> None:
     asyncio.run(ask())
 
 
-def test_a_connection_is_one_viewer_and_what_it_makes_others_work_for_is_bounded(shots: Shots) -> None:
-    """A wall counts once; pictures count by source and look, large ones four times; what is made anyway is free."""
-
-    async def ask() -> None:
-        viewing = Viewing(shots, limit=4, looks=16)
-        names = [f"camera-{number}" for number in range(16)]
-        small, large = Look(width=480), Look()
-        with viewing.enter_all(names, small) as seen, viewing.enter_all(names, small):
-            assert (len(seen), viewing.viewers, len(shots.watched)) == (16, 2, 16)
-            for look in (large, Look(width=1280), Look(width=480, quality=81), Look(width=480, blur=True)):
-                with pytest.raises(TooManyViewers, match="16 side by side"), viewing.enter("camera-0", look):
-                    pass
-            with pytest.raises(TooManyViewers), viewing.enter_all([*names, "another"], small):
-                pass
-            assert (viewing.viewers, len(shots.watched)) == (2, 16)  # what was refused has left nothing
-        with viewing.enter_all(names[:4], large):
-            with pytest.raises(TooManyViewers), viewing.enter("camera-4", small):
-                pass
-            with viewing.enter_all(names[:4], large):
-                assert viewing.viewers == 2
-        assert viewing.viewers == 0 and shots.watched == ()
-
-    asyncio.run(ask())
-
-
 def test_one_viewer_too_many_is_told_to_come_again(url: str, shots: Shots) -> None:
     ask = b"GET /api/v1/sources/door/preview.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n"
     sockets = [connect(url) for _ in range(MAX_VIEWERS)]

@@ -1,5 +1,6 @@
 """Several sources over one connection, over the real server."""
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.api.privacy import PrivacyConfig
-from engine.api.viewing import MAX_VIEWERS
+from engine.api.viewing import MAX_VIEWERS, TooManyViewers, Viewing
 from engine.history import History
-from engine.preview import Shots
+from engine.preview import Look, Shots
 from tests.support.mjpeg import Part, parts
 from tests.support.rawhttp import connect
 from tests.support.redis_server import until
@@ -69,6 +70,31 @@ def test_sources_that_are_not_known_are_left_out_and_none_at_all_is_a_404(url: s
         got = some(url, "source_id=door&source_id=nowhere&source_id=door", 3)
     assert {part.headers["x-source-id"] for part in got} == {"door"}
     assert httpx.get(f"{url}/api/v1/sources/preview.mjpeg?source_id=nowhere").status_code == 404
+
+
+def test_a_connection_is_one_viewer_and_what_it_makes_others_work_for_is_bounded(shots: Shots) -> None:
+    """A wall counts once; pictures count by source and look, large ones four times; what is made anyway is free."""
+
+    async def ask() -> None:
+        viewing = Viewing(shots, limit=4, looks=16)
+        names = [f"camera-{number}" for number in range(16)]
+        small, large = Look(width=480), Look()
+        with viewing.enter_all(names, small) as seen, viewing.enter_all(names, small):
+            assert (len(seen), viewing.viewers, len(shots.watched)) == (16, 2, 16)
+            for look in (large, Look(width=1280), Look(width=480, quality=81), Look(width=480, blur=True)):
+                with pytest.raises(TooManyViewers, match="16 side by side"), viewing.enter("camera-0", look):
+                    pass
+            with pytest.raises(TooManyViewers), viewing.enter_all([*names, "another"], small):
+                pass
+            assert (viewing.viewers, len(shots.watched)) == (2, 16)  # what was refused has left nothing
+        with viewing.enter_all(names[:4], large):
+            with pytest.raises(TooManyViewers), viewing.enter("camera-4", small):
+                pass
+            with viewing.enter_all(names[:4], large):
+                assert viewing.viewers == 2
+        assert viewing.viewers == 0 and shots.watched == ()
+
+    asyncio.run(ask())
 
 
 def opened(url: str, query: str, count: int) -> tuple[list[socket.socket], list[bytes]]:
