@@ -104,6 +104,11 @@ def card_path(model: Path) -> Path:
     return model.with_suffix(".json")
 
 
+def report_path(model: Path) -> Path:
+    """Where the trainer's report on a model lies, if there is one."""
+    return model.with_suffix(".report.html")
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:

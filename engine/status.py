@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from engine.channel import ChannelStats
@@ -30,7 +31,10 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ModelSnapshot:
-    """A model in use and the device it was proven to run on. `card` is None for one that has none."""
+    """A model in use and the device it was proven to run on. `card` is None for one that has none.
+
+    `report` is where a page on it would lie; None for a model without a file of its own.
+    """
 
     stage: str
     name: str
@@ -38,6 +42,7 @@ class ModelSnapshot:
     sha256: str
     device: str
     card: ModelCard | None = None
+    report: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

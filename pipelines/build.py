@@ -14,7 +14,7 @@ from engine.detectors.parallel import Parallel
 from engine.events import EventBuilder
 from engine.items import EmotionEvent, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
-from engine.modelcard import find_model
+from engine.modelcard import Model, find_model, report_path
 from engine.numbering import Numbering
 from engine.runner import Outlet, Runner, Service, Worker
 from engine.sessions import open_session
@@ -99,7 +99,7 @@ class Builder:
         Raises:
             ModelError: a model is missing, altered, does not fit or does not run on the device asked for.
         """
-        classifier = self._open_classifier()
+        classifier, judged_by = self._open_classifier()
         classify = Classify(classifier)
         rotate_s = self._config.privacy.rotate_track_ids
         stages, numbers = self._config.stages, Numbering(first=1)
@@ -130,15 +130,16 @@ class Builder:
             "readings": (self._readings,),
             "events": (self._events,),
         }
-        models = (found_by, _snapshot("classify", classifier))
+        models = (found_by, judged_by)
         knobs = Knobs(detector, detects, tracks, chip, labeller, smooth)
         return Machine(runner, fleet, knobs, tracks, classify, self._ledger, channels, models)
 
-    def _open_classifier(self) -> EmotionClassifier:
+    def _open_classifier(self) -> tuple[EmotionClassifier, ModelSnapshot]:
         config = self._config.stages.classify
         model = find_model(config.model, "emotion")
         session = open_session(model, config.device, _threads(config.threads, 2))
-        return EmotionClassifier(session, model.card, config.max_batch)
+        classifier = EmotionClassifier(session, model.card, config.max_batch)
+        return classifier, _snapshot("classify", model, classifier.device)
 
     def _finders(self, detects: Sequence[Detect], tracks: Sequence[Track], chip: Chip) -> list[Worker[Any, Any]]:
         """detect > track > chip, as several workers that share one detector, each with its own sources."""
@@ -229,6 +230,6 @@ def _threads(wanted: int | None, workers: int) -> int:
     return wanted or max(1, min(4, (cores() - 1) // workers))
 
 
-def _snapshot(stage: str, classifier: EmotionClassifier) -> ModelSnapshot:
-    card = classifier.card
-    return ModelSnapshot(stage, card.name, card.version, card.sha256, classifier.device, card)
+def _snapshot(stage: str, model: Model, device: str) -> ModelSnapshot:
+    card = model.card
+    return ModelSnapshot(stage, card.name, card.version, card.sha256, device, card, report_path(model.path))

@@ -132,7 +132,7 @@ ANSWERS: dict[str, Any] = {
         "thumbnails": False,
         "docs": False,
     },
-    "cards": {"items": [{**_SHOWN, "card": _CARD}]},
+    "cards": {"items": [{**_SHOWN, "card": _CARD, "report": True}]},
     "sources": {"items": [{**_SOURCE, "origin": "file", "paused": False}]},
     "source": _DETAIL,
     "add_source": _DETAIL,

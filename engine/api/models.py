@@ -92,6 +92,7 @@ class Card(_View):
 
 class ModelWithCard(Model):
     card: Card | None = Field(description="Null for a model without one, such as a Haar cascade.")
+    report: bool = Field(description="Whether `models/{name}/report` has a page on it.")
 
 
 class Cards(_View):

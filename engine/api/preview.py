@@ -98,7 +98,7 @@ class Preview:
             with self.viewing.enter(source.source_id, look) as viewer:
                 picture = await viewer.next(wait_s)
         except TooManyViewers as error:
-            raise HTTPException(503, self.full, {"Retry-After": "10"}) from error
+            raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
         if picture is None:
             raise _nothing(f"source {source.source_id} has no picture yet")
         return picture
@@ -117,10 +117,6 @@ class Preview:
             yield part(picture, query.faces)
             await viewer.rest(period_s)
         yield b"--\r\n"
-
-    @property
-    def full(self) -> str:
-        return f"{self.viewing.limit} viewers are watching already"
 
     async def is_over(self, source_id: str) -> bool:
         found = await self._find(source_id)
@@ -144,8 +140,8 @@ class _Stream(StreamingResponse):
             with preview.viewing.enter(self._source_id, preview.look(self._query)) as viewer:
                 self.body_iterator = preview.parts(viewer, self._source_id, self._query)
                 await super().__call__(scope, receive, send)
-        except TooManyViewers:
-            await problems.problem(503, preview.full, headers={"Retry-After": "10"})(scope, receive, send)
+        except TooManyViewers as error:
+            await problems.problem(503, str(error), headers={"Retry-After": "10"})(scope, receive, send)
 
 
 def _nothing(detail: str) -> HTTPException:

@@ -17,6 +17,9 @@ MAX_HEAD_BYTES = 16 * 2**10
 MAX_HEADERS = 100
 SOCKETS = re.compile(rb"/api/v1/sources/[^/?]+/camera(\?.*)?")
 """The only URLs that may become WebSockets; others are answered as if nobody had asked for one."""
+PICTURES = re.compile(rb"/api/v1/sources/([^/?]+/)?preview\.mjpeg(\?.*)?")
+_WAITING_BYTES = 16 * 2**10
+"""So much of a stream of pictures the kernel holds beyond what is on its way: what waits there is old on arrival."""
 CONNECTIONS = 512
 """Above this requests are answered 503, and above that and half as many connections are not taken."""
 
@@ -41,6 +44,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._answering = self.app
         self._in_head = False
         self._head_bytes = 0
+        self._prompt = False
         self._refusal = (400, "this is no HTTP request")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -83,6 +87,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self.app = _OVERLOADED if len(self.connections) > CONNECTIONS else self._answering
+        self._be_prompt(PICTURES.fullmatch(self.url) is not None)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -121,6 +126,17 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         self._refusal = (431, f"more than {MAX_HEADERS} headers, or {MAX_HEAD_BYTES} bytes of them")
+
+    def _be_prompt(self, wanted: bool) -> None:
+        """Have a picture wait here, where a newer one takes its place, and not in buffers on a slow way."""
+        if wanted == self._prompt:
+            return
+        self._prompt = wanted
+        self.transport.set_write_buffer_limits(high=0 if wanted else None)
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        if option is not None:
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.IPPROTO_TCP, option, _WAITING_BYTES if wanted else 0)
 
     def _start_waiting(self) -> None:
         if self._deadline is None:

@@ -9,11 +9,13 @@ from engine.api import models
 from engine.api.config import ALL_SCOPES, ApiConfig
 from engine.api.privacy import PrivacyConfig
 from engine.api.query import NoQuery
+from engine.api.reports import add_reports, has_report
 from engine.status import EngineView, ModelSnapshot
 
 
 def add_session(router: APIRouter, view: EngineView, config: ApiConfig, privacy: PrivacyConfig) -> None:
-    """`GET session` and `GET models`."""
+    """`GET session`, `GET models` and the reports on them."""
+    add_reports(router, view)
 
     @router.get("/session", response_model=models.Session, summary="What this token may do, and what is on")
     def session(request: Request, _query: Annotated[NoQuery, Query()]) -> Any:
@@ -39,4 +41,4 @@ def add_session(router: APIRouter, view: EngineView, config: ApiConfig, privacy:
 
 def _with_card(model: ModelSnapshot) -> dict[str, Any]:
     told = {name: getattr(model, name) for name in models.Model.model_fields}
-    return {**told, "card": None if model.card is None else asdict(model.card)}
+    return {**told, "card": None if model.card is None else asdict(model.card), "report": has_report(model)}

@@ -1,7 +1,7 @@
 """Who watches which source, in the event loop: each picture is made once for all who want it alike."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from engine.preview import Look, Rendered, Shot, Shots, Watch, render
 
 MAX_VIEWERS = 32
+"""Connections, however many sources each watches."""
+MAX_LOOKS = 128
+"""Pictures that are made side by side and kept: of so many sources in one look, or of fewer in several."""
+_WIDE = 1280
+_WIDE_COSTS = 4
+"""A picture wider than `_WIDE`, or as wide as its frame, counts for so many: memory and time go with its pixels."""
 
 
 class TooManyViewers(Exception):
-    """There is no room for another one."""
+    """There is no room for another one; the text says why."""
 
 
 class _Signal:
@@ -48,31 +54,49 @@ class _Room:
 class Viewing:
     """All viewers of one API. One event loop; pictures are made in a thread that is there while somebody watches."""
 
-    def __init__(self, shots: Shots, limit: int = MAX_VIEWERS) -> None:
+    def __init__(self, shots: Shots, limit: int = MAX_VIEWERS, looks: int = MAX_LOOKS) -> None:
         self.shots = shots
-        self.limit = limit
+        self.limit, self.looks = limit, looks
+        self.viewers = 0
         self._rooms: dict[str, _Room] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    @property
-    def viewers(self) -> int:
-        return sum(count for room in self._rooms.values() for count in room.wanted.values())
-
     @contextmanager
     def enter(self, source_id: str, look: Look) -> Iterator["Viewer"]:
-        """Watch a source; leaving frees all that nobody else needs.
+        """Watch one source, as `enter_all` does several."""
+        with self.enter_all([source_id], look) as viewers:
+            yield viewers[source_id]
+
+    @contextmanager
+    def enter_all(self, source_ids: Sequence[str], look: Look) -> Iterator[Mapping[str, "Viewer"]]:
+        """Watch sources over one connection, which counts as one viewer. Leaving frees all that nobody else needs.
 
         Raises:
-            TooManyViewers: `limit` are watching already.
+            TooManyViewers: `limit` are watching already, or more pictures would have to be made than `looks`.
         """
-        if self.viewers >= self.limit:
-            raise TooManyViewers
-        room = self._rooms.get(source_id) or self._open(source_id)
-        room.wanted[look] = room.wanted.get(look, 0) + 1
+        self._check(source_ids, look)
+        self.viewers += 1
+        rooms = {name: self._rooms.get(name) or self._open(name) for name in source_ids}
+        for room in rooms.values():
+            room.wanted[look] = room.wanted.get(look, 0) + 1
         try:
-            yield Viewer(self, room, look)
+            yield {name: Viewer(self, room, look) for name, room in rooms.items()}
         finally:
-            self._leave(room, look)
+            self.viewers -= 1
+            for room in rooms.values():
+                self._leave(room, look)
+
+    def _check(self, source_ids: Sequence[str], look: Look) -> None:
+        if self.viewers >= self.limit:
+            raise TooManyViewers(f"{self.limit} viewers are watching already")
+        made = sum(_cost(other) for room in self._rooms.values() for other in room.wanted)
+        # What is made for others anyway costs nothing more.
+        new = [name for name in source_ids if name not in self._rooms or look not in self._rooms[name].wanted]
+        if made + len(new) * _cost(look) > self.looks:
+            raise TooManyViewers(
+                f"more pictures would have to be made than {self.looks} side by side (those wider than {_WIDE} count "
+                f"{_WIDE_COSTS}); ask for fewer sources, or for a width, quality and blur that others ask for"
+            )
 
     def _open(self, source_id: str) -> _Room:
         signal, closing = _Signal(), ExitStack()
@@ -140,6 +164,10 @@ class Viewer:
         self._due_s = max(self._due_s + period_s, _now_s())
         while not self.closed and (left_s := self._due_s - _now_s()) > 0:
             await self._room.signal.wait(left_s)
+
+
+def _cost(look: Look) -> int:
+    return 1 if look.width is not None and look.width <= _WIDE else _WIDE_COSTS
 
 
 def _now_s() -> float:

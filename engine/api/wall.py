@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -34,12 +33,11 @@ class _Wall(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         preview, look = self._preview, self._preview.look(self._query)
         try:
-            with ExitStack() as stack:
-                viewers = {name: stack.enter_context(preview.viewing.enter(name, look)) for name in self._ids}
+            with preview.viewing.enter_all(self._ids, look) as viewers:
                 self.body_iterator = self._parts(viewers)
                 await super().__call__(scope, receive, send)
-        except TooManyViewers:
-            await problems.problem(503, preview.full, headers={"Retry-After": "10"})(scope, receive, send)
+        except TooManyViewers as error:
+            await problems.problem(503, str(error), headers={"Retry-After": "10"})(scope, receive, send)
 
     async def _parts(self, viewers: Mapping[str, Viewer]) -> AsyncIterator[bytes]:
         """Each source has at most one picture made and not yet taken; whoever is slow misses pictures."""

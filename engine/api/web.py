@@ -19,6 +19,11 @@ _KINDS = {
     ".txt": "text/plain; charset=utf-8",
 }
 _POLICY = f"default-src 'self'; {CLOSED}"
+# The report is shown in a frame without rights, which has the policy of the page around it; its styles are inline.
+_POLICIES = {
+    "/report.html": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; "
+    f"img-src 'self' data:; {CLOSED}",
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -56,6 +61,10 @@ def add_web(app: FastAPI, files: Mapping[str, WebFile]) -> None:
     def index(request: Request) -> Response:
         return _answer("/", request)
 
+    @app.get("/report.html", include_in_schema=False)
+    def report(request: Request) -> Response:
+        return _answer("/report.html", request)
+
     @app.get("/LICENSES.txt", include_in_schema=False)
     def licences(request: Request) -> Response:
         return _answer("/LICENSES.txt", request)
@@ -69,7 +78,7 @@ def add_web(app: FastAPI, files: Mapping[str, WebFile]) -> None:
         if file is None:
             raise HTTPException(404, f"{path[:100]} is not part of the dashboard; reload the page")
         packed = "gzip" in request.headers.get("accept-encoding", "")
-        headers = _headers(file, packed)
+        headers = {**_headers(file, packed), "Content-Security-Policy": _POLICIES.get(path, _POLICY)}
         if headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(file.packed if packed else file.body, headers=headers, media_type=file.kind)
@@ -81,7 +90,6 @@ def _headers(file: WebFile, packed: bool) -> dict[str, str]:
         # A page that is kept asks each time whether it is still the newest.
         "Cache-Control": _FOR_EVER if file.forever else "no-cache",
         "Vary": "Accept-Encoding",
-        "Content-Security-Policy": _POLICY,
         "X-Content-Type-Options": "nosniff",
     }
     return {**headers, "Content-Encoding": "gzip"} if packed else headers

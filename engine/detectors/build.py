@@ -7,7 +7,7 @@ from engine.detectors.haar import Haar, cascade_path
 from engine.detectors.retinaface import RetinaFace
 from engine.detectors.scrfd import Scrfd
 from engine.errors import DeviceError, ModelError
-from engine.modelcard import ModelCard, find_model, sha256_of
+from engine.modelcard import ModelCard, find_model, report_path, sha256_of
 from engine.sessions import OnnxSession, open_session
 from engine.stages.detect import DetectConfig
 from engine.status import ModelSnapshot
@@ -49,7 +49,9 @@ def build_detector(config: DetectConfig, threads: int = 1) -> tuple[TunableDetec
             f"expected 'face-detection' with layout {' or '.join(map(repr, LAYOUTS))}"
         )
     session = open_session(model, config.device, config.threads or threads)
-    snapshot = ModelSnapshot("detect", card.name, card.version, card.sha256, session.device, card)
+    snapshot = ModelSnapshot(
+        "detect", card.name, card.version, card.sha256, session.device, card, report_path(model.path)
+    )
     detector = build(session, card, config)
     # Most cameras' shape; that of another camera is warmed up with its first picture.
     warm_up(detector, [(config.size, config.size * 9 // 16)])

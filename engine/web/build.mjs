@@ -65,9 +65,13 @@ function licences() {
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "assets"), { recursive: true });
 const { js, css } = await bundle();
-const page = readFileSync(join(here, "src/index.html"), "utf8")
-  .replace("{app.js}", asset("app.js", js))
-  .replace("{app.css}", asset("app.css", css))
-  .replace("{icon.svg}", asset("icon.svg", readFileSync(join(here, "src/icon.svg"))));
-writeFileSync(join(out, "index.html"), page);
+const names = {
+  "{app.js}": asset("app.js", js),
+  "{app.css}": asset("app.css", css),
+  "{icon.svg}": asset("icon.svg", readFileSync(join(here, "src/icon.svg"))),
+};
+for (const page of ["index.html", "report.html"]) {
+  const text = readFileSync(join(here, "src", page), "utf8");
+  writeFileSync(join(out, page), text.replace(/\{\w+\.\w+\}/g, (name) => names[name]));
+}
 writeFileSync(join(out, "LICENSES.txt"), licences());

@@ -63,10 +63,10 @@ def test_dist_names_no_other_place_to_load_from() -> None:
             assert {one for one in found if not one.startswith(b"http://www.w3.org/")} == set(), name
 
 
-def test_the_page_has_nothing_inline() -> None:
-    page = (DIST / "index.html").read_text()
-    assert re.findall(r"<script(?![^>]* src=)", page) == [] and "<style" not in page
-    assert re.findall(r"\s(?:style|on\w+)=", page) == []
+def test_pages_have_nothing_inline() -> None:
+    for page in (path.read_text() for path in DIST.glob("*.html")):
+        assert re.findall(r"<script(?![^>]* src=)", page) == [] and "<style" not in page
+        assert re.findall(r"\s(?:style|on\w+)=", page) == []
 
 
 def test_texts_of_all_languages_fill_in_the_same_values() -> None:

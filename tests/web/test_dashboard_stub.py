@@ -2,25 +2,21 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine import ids
-from engine.api import ApiConfig, ApiServer, create_app
-from engine.api.privacy import PrivacyConfig
 from engine.clock import SystemClock, rfc3339
 from engine.history import History
 from engine.items import EmotionEvent
 from engine.preview import Shots
 from tests.support.browser import Visitor
 from tests.support.documents import RUN, event
-from tests.support.managing import Managed
 from tests.support.run_status import FixedView, run_status, source
 from tests.support.shots import Playing
+from tests.web.serving import served
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -33,30 +29,6 @@ HOSTILE = {
     "quotes": "\"'`;${harmed=1}//{name}",
 }
 PLACES = ("live", "tracks", "insights", "cameras", "engine")
-
-
-@contextmanager
-def served(
-    view: FixedView, history: History | None = None, shots: Shots | None = None, schemes: Any = None, **privacy: Any
-) -> Iterator[str]:
-    """With `schemes` cameras can be added."""
-    opened = history or History("sqlite://")
-    if history is None:
-        opened.open()
-    managed = Managed(opened, schemes=schemes) if schemes else None
-    config = ApiConfig(port=0, **({"sources": managed.config} if managed else {}))
-    told = PrivacyConfig(**privacy)
-    sources = managed.sources if managed else None
-    app = create_app(view, opened, config, "0.1.0", shots=shots, privacy=told, sources=sources)
-    running = ApiServer(app, config)
-    running.start()
-    try:
-        yield running.url
-    finally:
-        if shots:
-            shots.close()
-        running.stop()
-        opened.close()
 
 
 def now_events(names: list[str], label: str = "happiness") -> list[EmotionEvent]:
@@ -165,6 +137,34 @@ def test_sixteen_cameras_run_beside_each_other_over_one_connection(browser: Any)
         assert half > 20
         # Time from capture to drawing does not grow; half a second is for a busy machine.
         assert np.median(late[half:]) < np.median(late[:half]) + 500, (late[:half], late[half:])
+
+
+def test_on_a_slow_network_pictures_are_skipped_and_the_delay_does_not_grow(browser: Any) -> None:
+    """Four cameras that would need three times the 1 Mbit/s there is."""
+    names = tuple(f"camera-{number}" for number in range(4))
+    detail = np.random.default_rng(1).integers(-8, 8, (360, 640, 3))
+    image = np.clip(slope().astype(int) + detail, 0, 255).astype(np.uint8)
+    shots = Shots()
+    with (
+        Playing(shots, names, 0.2, image) as camera,
+        served(FixedView(run_status(sources=tuple(source(name) for name in names))), shots=shots) as url,
+        Visitor(browser, url) as visitor,
+    ):
+        spy = visitor.context.new_cdp_session(visitor.page)
+        spy.send("Network.enable")
+        slow = {"offline": False, "latency": 20, "downloadThroughput": 125_000, "uploadThroughput": 125_000}
+        spy.send("Network.emulateNetworkConditions", slow)
+        page = visitor.go("live")
+        drawn = "[...document.querySelectorAll('.tile canvas')].filter(canvas => canvas.dataset.frame >= 0).length"
+        page.wait_for_function(f"() => {drawn} === 4", timeout=WAIT_MS)
+        page.evaluate(LATE)
+        played = camera.played
+        page.wait_for_timeout(8000)
+        late, played = page.evaluate("window.late"), camera.played - played
+        third = len(late) // 3
+        assert third > 5 and len(late) < 0.7 * 4 * played, (len(late), played)
+        # Whatever fills on the way must be full at once: left alone, buffers take five seconds' worth of pictures.
+        assert np.median(late[-third:]) < np.median(late[:third]) + 1000, late
 
 
 LATE = """() => {

@@ -8,12 +8,13 @@ import click
 from tqdm import tqdm
 
 from engine.errors import ConfigError
+from engine.modelcard import load_model, report_path
 from trainer import runs
 from trainer.convnet import ConvNet
 from trainer.faceset import open_faces
-from trainer.report.build import Chapter, build, write
+from trainer.report.build import Chapter, build, write, write_page
 from trainer.report.examples import Network
-from trainer.report.runs import gather
+from trainer.report.runs import gather, read_json
 
 _FILE = click.Path(path_type=Path)
 
@@ -21,8 +22,14 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("folders", metavar="RUN [RUN ...]", type=_FILE, nargs=-1, required=True)
 @click.option("--data", type=_FILE, help="The folder written by `prepare`; shows its faces.")
-@click.option("--out", type=_FILE, default=Path("report.html"), show_default=True, help="The page to write (.html).")
-def report(folders: tuple[Path, ...], data: Path | None, out: Path) -> None:
+@click.option("--out", type=_FILE, help="The page to write (.html).  [default: report.html]")
+@click.option("--no-pictures", is_flag=True, help="Show no face of --data: a page that may be passed on.")
+@click.option("--beside", metavar="MODEL.onnx", type=_FILE, multiple=True,
+              help="Write MODEL.report.html, without pictures, for the dashboard of an engine that runs MODEL, an "
+              "export of the first RUN. Repeat it for variants.")  # fmt: skip
+def report(
+    folders: tuple[Path, ...], data: Path | None, out: Path | None, no_pictures: bool, beside: tuple[Path, ...]
+) -> None:
     """Write a report on the model in the first RUN, as one HTML page and as Markdown beside it.
 
     Further RUN folders add what they hold: tables of models, cross-validation, trials, other models. With --data
@@ -31,13 +38,47 @@ def report(folders: tuple[Path, ...], data: Path | None, out: Path) -> None:
     \b
     moodline-train report runs/first --data runs/fer2013 --out report.html
     moodline-train report runs/first runs/compare runs/ckplus-sequences --data runs/fer2013
+    moodline-train report runs/first --data runs/fer2013 --beside models/mine.onnx
     """
-    if out.suffix != ".html":
-        raise ConfigError(f"--out {str(out)!r} must end in .html")
-    material = gather(folders, data, open_faces(data) if data else None)
+    if out is not None and beside:
+        raise ConfigError("--out and --beside: give one of them; --beside says itself where its pages go")
+    page = out or Path("report.html")
+    if page.suffix != ".html":
+        raise ConfigError(f"--out {str(page)!r} must end in .html")
+    for model in beside:
+        _check_export(model, folders[0])
+    material = gather(folders, data, open_faces(data) if data else None, pictures=not (no_pictures or beside))
     document = build(material, _network, datetime.now(UTC), _watched)
-    page, twin = write(document, out)
-    click.echo(f"{page}: {page.stat().st_size / 1e6:.1f} MB, opens in any browser; Markdown in {twin}")
+    for model in beside:
+        write_page(document, report_path(model))
+        click.echo(
+            f"{report_path(model)}: {_size(report_path(model))}; the dashboard links to it from the model's card"
+        )
+    if not beside:
+        page, twin = write(document, page)
+        click.echo(f"{page}: {_size(page)}, opens in any browser; Markdown in {twin}")
+
+
+def _size(page: Path) -> str:
+    return f"{page.stat().st_size / 1e6:.1f} MB"
+
+
+def _check_export(model: Path, folder: Path) -> None:
+    """Raises: ConfigError: `model` is not what was exported from the run; ModelError: it cannot be loaded."""
+    if model.suffix != ".onnx":
+        raise ConfigError(f"--beside {str(model)!r} must end in .onnx: name the model, not the page")
+    digest = load_model(model).card.sha256
+    if digest not in _exported(folder):
+        raise ConfigError(
+            f"--beside: {str(model)!r} ({digest[:12]}) was not exported from {str(folder)!r}; name its own run, or "
+            f"export it anew: moodline-train export {folder} --data DATA --out {model}"
+        )
+
+
+def _exported(folder: Path) -> set[str]:
+    """The hashes of all files that were written from a run: `export` keeps a table for each label set."""
+    tables = [read_json(path) for path in sorted(folder.glob("export*.json"))]
+    return {str(each.get("sha256")) for table in tables for each in table.get("files", []) if isinstance(each, dict)}
 
 
 def _network(folder: Path, labels: tuple[str, ...]) -> Network:

@@ -43,6 +43,14 @@ def build(
     return Document(material.main.name, summary.about(material, now), summary.facts(material), sections)
 
 
+def write_page(document: Document, page: Path) -> None:
+    """Write `page` (.html) alone, from one moment to the next: an engine may be serving the one before."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    draft = page.with_name(f".{page.name}.draft")
+    draft.write_text(render.html(document), encoding="utf-8")
+    draft.replace(page)
+
+
 def write(document: Document, page: Path) -> tuple[Path, Path]:
     """Write `page` (.html) and its Markdown twin; pictures of the twin go into `<stem>-images`. Both paths."""
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def section(material: Material) -> Section:
         text = "Sample faces are drawn from the data set itself, which was not given."
         command = f"moodline-train report {material.main.folder} --data DATA --out report.html"
         blocks.append(Missing(text, command))
-    else:
+    elif material.pictures:
         blocks += _samples(material, material.data)
     return Section("data", "The data", tuple(blocks))
 

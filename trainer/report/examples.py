@@ -22,6 +22,7 @@ from trainer.report.summary import evaluate_command
 from trainer.report.words import VIEWS, count, percent, plain
 
 MISTAKES = 24
+UNSEEN = "This page shows no picture of a person, so that it can be passed on."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,20 +82,26 @@ def mistakes(material: Material) -> Section:
     wrong = np.flatnonzero(found.guesses != found.truth)
     if not len(wrong):
         return Section("mistakes", title, (Prose("The model made no mistake on this split."),))
+    if not material.pictures:
+        return Section("mistakes", title, (Prose(f"{_how_many(found, len(wrong))} {UNSEEN}"),))
     surest = wrong[np.argsort(-found.confidence[wrong], kind="stable")][:MISTAKES]
     gallery = Gallery(
         f"The {len(surest)} wrong answers given with the highest confidence, surest first.",
         tuple(_mistake(material, found, place, number) for number, place in enumerate(surest)),
         width=104,
     )
-    view = VIEWS.get(found.first.view, plain(found.first.view))
     text = (
-        f"Of {count(len(found.rows))} faces of the {plain(found.first.split)} split ({view}), {count(len(wrong))} "
-        "were named "
-        "wrongly. Below are those of which the model was surest. Look at them before blaming the model: some labels "
+        f"{_how_many(found, len(wrong))} Below are those of which the model was surest. Look at them before blaming "
+        "the model: some labels "
         "are doubtful, some faces show more than one expression, and a single picture has no before and after."
     )
     return Section("mistakes", title, (Prose(text), gallery))
+
+
+def _how_many(found: Answered, wrong: int) -> str:
+    view = VIEWS.get(found.first.view, plain(found.first.view))
+    split = f"{count(len(found.rows))} faces of the {plain(found.first.split)} split ({view})"
+    return f"Of {split}, {count(wrong)} were named wrongly."
 
 
 def _missing(material: Material, what: str) -> Missing:
@@ -125,6 +132,8 @@ def reasons(material: Material, open_network: OpenNetwork) -> Section:
     title = "Where the network looks"
     if (found := answered(material)) is None:
         return Section("gradcam", title, (_missing(material, "No faces can be shown"),))
+    if not material.pictures:
+        return Section("gradcam", title, (Prose(f"Grad-CAM draws on faces. {UNSEEN}"),))
     if not (material.main.folder / "best.pt").is_file():
         text = "Grad-CAM looks into a convolutional network, and this run folder holds none (no best.pt)."
         command = f"moodline-train fit RECIPE --data {material.data_named} --run {material.main.folder}"

@@ -157,13 +157,17 @@ def read_lines(path: Path) -> tuple[Facts, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """Everything a report is made of. `main` is the model it is about; `others` are further run folders."""
+    """Everything a report is made of. `main` is the model it is about; `others` are further run folders.
+
+    Without `pictures` nobody of the data set is shown, though its labels are used.
+    """
 
     main: Run
     others: tuple[Run, ...]
     data: FaceSet | None = None
     data_folder: Path | None = None
     data_facts: Facts = field(default_factory=dict)
+    pictures: bool = True
 
     @property
     def all(self) -> tuple[Run, ...]:
@@ -197,7 +201,7 @@ class Material:
         return np.array([*places, -1])[own]
 
 
-def gather(folders: tuple[Path, ...], data: Path | None, faces: FaceSet | None) -> Material:
+def gather(folders: tuple[Path, ...], data: Path | None, faces: FaceSet | None, pictures: bool = True) -> Material:
     """Read `folders` (the first is the model the report is about), and the manifest of the data set.
 
     Raises:
@@ -217,4 +221,4 @@ def gather(folders: tuple[Path, ...], data: Path | None, faces: FaceSet | None) 
             f"data: {str(data)!r} ({str(facts['sha256'])[:12]}) is not what {str(folders[0])!r} was measured on "
             f"({str(measured_on)[:12]}); name that data set, or add --out {folders[0]} to evaluate"
         )
-    return Material(runs[0], runs[1:], faces, data, facts)
+    return Material(runs[0], runs[1:], faces, data, facts, pictures)

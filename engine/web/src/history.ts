@@ -1,10 +1,10 @@
 /** One person's samples and events: all pages of them, and what can be read off. */
 import { get } from "./api";
+import { GAP_S } from "./band";
 import { inOrder } from "./emotions";
 import type { EngineEvent, Page, Sample } from "./types";
 
 const LIMIT = 1000;
-const MOST = 20;
 
 export interface Segment {
   label: string | null;
@@ -20,17 +20,35 @@ export interface Change {
   held: number | null;
 }
 
-/** All items of a paged answer, up to a bound. */
-export async function everything<T>(path: string, signal?: AbortSignal): Promise<T[]> {
-  const found: T[] = [];
-  let cursor: string | null = null;
-  for (let page = 0; page < MOST; page++) {
-    const answer: Page<T> = await get<Page<T>>(path, { limit: LIMIT, cursor }, signal);
-    found.push(...answer.items);
-    cursor = answer.next_cursor;
-    if (cursor === null) break;
+/**
+ * All items of a paged answer that only grows, up to `most` pages; asked again it reads on where it was.
+ *
+ * The last page is read anew each time, as its last item may have changed meanwhile.
+ */
+export class Growing<T> {
+  /** Whether there is more than `most` pages hold. */
+  cut = false;
+  private readonly full: T[] = [];
+  private cursor: string | null = null;
+  private pages = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly most: number,
+  ) {}
+
+  /** Throws `Problem`, and goes on from there the next time. */
+  async all(signal?: AbortSignal): Promise<T[]> {
+    for (;;) {
+      const answer: Page<T> = await get<Page<T>>(this.path, { limit: LIMIT, cursor: this.cursor }, signal);
+      const last = answer.next_cursor === null || this.pages + 1 >= this.most;
+      this.cut = last && answer.next_cursor !== null;
+      if (last) return [...this.full, ...answer.items];
+      this.full.push(...answer.items);
+      this.cursor = answer.next_cursor;
+      this.pages += 1;
+    }
   }
-  return found;
 }
 
 /** All labels of the samples' scores, in the order in which they are drawn. */
@@ -39,7 +57,7 @@ export function labelsOf(samples: readonly Sample[]): string[] {
 }
 
 /** Stretches of one label; a gap of more than `gap_s` ends one. Times in seconds since 1970. */
-export function segments(samples: readonly Sample[], gapS = 3): Segment[] {
+export function segments(samples: readonly Sample[], gapS = GAP_S): Segment[] {
   const found: Segment[] = [];
   for (const sample of samples) {
     const at = Date.parse(sample.at) / 1000;

@@ -5,6 +5,7 @@ import "./style/pages.css";
 import "./style/webcam.css";
 import { render } from "preact";
 import { App } from "./app";
+import { Report } from "./report";
 
 const place = document.getElementById("app");
-if (place) render(<App />, place);
+if (place) render(place.dataset.page === "report" ? <Report /> : <App />, place);

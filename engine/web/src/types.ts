@@ -94,6 +94,8 @@ export interface Card {
 
 export interface ModelWithCard extends ModelInUse {
   card: Card | null;
+  /** Whether the trainer's report on it can be read here. */
+  report: boolean;
 }
 
 export interface Status {

@@ -144,7 +144,7 @@ def test_the_documentation_knows_every_route_and_its_problems(client: Any) -> No
         "/api/v1/tracks/{track_uid}/thumbnail.jpg",
         "/api/v1/events/stream", "/api/v1/stats/emotions", "/api/v1/session", "/api/v1/models",
         "/api/v1/sources/{source_id}/snapshot.jpg", "/api/v1/sources/{source_id}/preview.mjpeg",
-        "/api/v1/sources/preview.mjpeg",
+        "/api/v1/sources/preview.mjpeg", "/api/v1/models/{name}/report",
     }  # fmt: skip
     for path, methods in paths.items():
         if path.startswith("/api"):

@@ -1,16 +1,21 @@
 """Several sources over one connection, over the real server."""
 
+import asyncio
+import socket
 from collections import Counter
 from collections.abc import Iterator
+from itertools import takewhile
 
 import httpx
 import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app
 from engine.api.privacy import PrivacyConfig
+from engine.api.viewing import MAX_VIEWERS, TooManyViewers, Viewing
 from engine.history import History
-from engine.preview import Shots
+from engine.preview import Look, Shots
 from tests.support.mjpeg import Part, parts
+from tests.support.rawhttp import connect
 from tests.support.redis_server import until
 from tests.support.run_status import FixedView, run_status, source
 from tests.support.shots import Playing
@@ -65,6 +70,84 @@ def test_sources_that_are_not_known_are_left_out_and_none_at_all_is_a_404(url: s
         got = some(url, "source_id=door&source_id=nowhere&source_id=door", 3)
     assert {part.headers["x-source-id"] for part in got} == {"door"}
     assert httpx.get(f"{url}/api/v1/sources/preview.mjpeg?source_id=nowhere").status_code == 404
+
+
+def test_a_connection_is_one_viewer_and_what_it_makes_others_work_for_is_bounded(shots: Shots) -> None:
+    """A wall counts once; pictures count by source and look, large ones four times; what is made anyway is free."""
+
+    async def ask() -> None:
+        viewing = Viewing(shots, limit=4, looks=16)
+        names = [f"camera-{number}" for number in range(16)]
+        small, large = Look(width=480), Look()
+        with viewing.enter_all(names, small) as seen, viewing.enter_all(names, small):
+            assert (len(seen), viewing.viewers, len(shots.watched)) == (16, 2, 16)
+            for look in (large, Look(width=1280), Look(width=480, quality=81), Look(width=480, blur=True)):
+                with pytest.raises(TooManyViewers, match="16 side by side"), viewing.enter("camera-0", look):
+                    pass
+            with pytest.raises(TooManyViewers), viewing.enter_all([*names, "another"], small):
+                pass
+            assert (viewing.viewers, len(shots.watched)) == (2, 16)  # what was refused has left nothing
+        with viewing.enter_all(names[:4], large):
+            with pytest.raises(TooManyViewers), viewing.enter("camera-4", small):
+                pass
+            with viewing.enter_all(names[:4], large):
+                assert viewing.viewers == 2
+        assert viewing.viewers == 0 and shots.watched == ()
+
+    asyncio.run(ask())
+
+
+def opened(url: str, query: str, count: int) -> tuple[list[socket.socket], list[bytes]]:
+    """So many connections that ask for this wall, and the status of each."""
+    sockets, statuses = [], []
+    for _ in range(count):
+        sockets.append(connect(url))
+        sockets[-1].sendall(f"GET /api/v1/sources/preview.mjpeg?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        statuses.append(sockets[-1].recv(12))
+    return sockets, statuses
+
+
+def test_a_wall_of_sixteen_takes_one_place_and_no_client_more_than_there_are(
+    url: str, view: FixedView, shots: Shots
+) -> None:
+    names = [f"camera-{number}" for number in range(16)]
+    view.shown = run_status(sources=tuple(source(name) for name in names))
+    wall = "&".join(f"source_id={name}" for name in names)
+    sockets, statuses = opened(url, f"{wall}&width=480", MAX_VIEWERS + 1)
+    assert statuses == [b"HTTP/1.1 200"] * MAX_VIEWERS + [b"HTTP/1.1 503"]
+    for one in sockets:
+        one.close()
+    until(lambda: not shots.watched)
+    # One that asks for everything in ever another look: eight walls of sixteen are all that is made.
+    several = [opened(url, f"{wall}&width=480&quality={quality}", 1) for quality in range(60, 70)]
+    assert [statuses[0][-3:] for _, statuses in several] == [b"200"] * 8 + [b"503"] * 2
+    assert httpx.get(f"{url}/api/v1/sources/camera-0/snapshot.jpg").status_code == 503
+    for [one], _ in several:
+        one.close()
+    until(lambda: not shots.watched)
+
+
+def test_whoever_reads_slowly_finds_few_pictures_waiting(history: History, view: FixedView, shots: Shots) -> None:
+    """What is sent before it is read is old when it is; buffers would hold dozens of pictures."""
+    small = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 2**10)])
+    config = ApiConfig(port=0)
+    running = ApiServer(create_app(view, history, config, "0.1.0", shots=shots), config)
+    running.start()
+    wall = f"{running.url}/api/v1/sources/preview.mjpeg?source_id=door&source_id=desk&fps=60"
+    try:
+        with (
+            Playing(shots, IDS[:2], every_s=0.02) as camera,
+            httpx.Client(timeout=20, transport=small) as client,
+            client.stream("GET", wall) as answer,
+        ):
+            until(lambda: camera.played > 60)
+            newest = camera.played
+            found = parts(answer.iter_raw())
+            waiting = [part.index for part in takewhile(lambda part: part.index < newest, found)]
+    finally:
+        shots.close()
+        running.stop()
+    assert 1 <= len(waiting) <= 8, waiting
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from urllib.parse import urlparse
 
 import pytest
 
+from engine.modelcard import ModelCard, report_path, sha256_of
+from engine.pixels import InputSpec
 from trainer import cli
 
 CHAPTERS = (
@@ -216,6 +218,8 @@ def test_a_damaged_file_is_one_line_and_exit_code_two(place, spoil, message, cap
         (("{root}",), "holds no run (no config.yaml, manifest.json or metrics-*.json)"),
         (("{cv}", "{run}"), "cv' holds no run"),
         (("{run}", "--out", "page.pdf"), "must end in .html"),
+        (("{run}", "--beside", "model.html"), "must end in .onnx: name the model, not the page"),
+        (("{run}", "--beside", "nowhere.onnx", "--out", "page.html"), "give one of them"),
         (("{run}", "--data", "nowhere"), "is no prepared data set"),
         ((), "RUN"),
     ],
@@ -223,6 +227,45 @@ def test_a_damaged_file_is_one_line_and_exit_code_two(place, spoil, message, cap
 def test_wrong_arguments_end_with_2(place, arguments, message, capsys):
     assert cli.run(["report", *(argument.format(**vars(place)) for argument in arguments)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_page_without_pictures_shows_nobody_and_keeps_the_numbers(place, whole):
+    out = place.root / "page.html"
+    folders = [str(run) for run in (place.run, place.table, place.cv, place.tune)]
+    assert cli.run(["report", *folders, "--data", str(place.data), "--no-pictures", "--out", str(out)]) == 0
+    page = out.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "<img" in whole.page and "<img" not in page and "data:image" not in page
+    assert "shows no picture of a person" in page and 'class="missing"' not in page
+    for chapter in CHAPTERS:
+        assert f"{chapter}</h2>" in page
+    (wrong,) = re.findall(r"[\d,]+ were named wrongly", whole.page)
+    assert wrong in page
+    assert not [path for path in out.with_name("page-images").iterdir() if path.suffix in (".png", ".jpg")]
+
+
+def exported_model(folder):
+    """A file with a card as `export` leaves them; its hash is told to the run's table by the caller."""
+    model = folder / "mine.onnx"
+    model.write_bytes(b"a network")
+    spec = InputSpec(48, 48, "GRAY", 1.0, (0.5,), (0.25,))
+    digest, labels = sha256_of(model), ("neutral", "happiness")
+    card = ModelCard("mine", "1", "emotion", digest, spec, "logits", "Apache-2.0", labels)
+    model.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
+    return model
+
+
+def test_a_report_is_put_beside_the_model_that_was_exported_from_its_run(place, capsys):
+    model = exported_model(place.root)
+    asked = ["report", str(place.run), "--data", str(place.data), "--beside", str(model)]
+    assert cli.run(asked) == 2
+    assert "was not exported from" in capsys.readouterr().err
+    assert not report_path(model).exists()
+    edit(place.run / "export.json", lambda table: table["files"][0].update(sha256=sha256_of(model)))
+    assert cli.run(asked) == 0
+    assert str(report_path(model)) in capsys.readouterr().out
+    page = report_path(model).read_text(encoding="utf-8")
+    assert "<img" not in page and "shows no picture of a person" in page
+    assert {path.name for path in place.root.iterdir() if "report" in path.name} == {"mine.report.html"}
 
 
 def test_a_page_that_cannot_be_written_is_named_without_an_error_number(place, capsys):

@@ -1,4 +1,5 @@
 /** "Use this webcam": the question before, and the panel that stays in the corner while pictures are sent. */
+import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { number } from "../format";
 import { Card, Dialog, Field, Label, Select } from "../parts/basics";
@@ -28,7 +29,7 @@ export function UseWebcam({ main }: { main?: boolean }) {
   const running = feed.phase !== "off" && feed.phase !== "failed";
   return (
     <>
-      <button type="button" class={main ? "main" : ""} disabled={obstacle !== null || running}
+      <button type="button" class={main ? "use-webcam main" : "use-webcam"} disabled={obstacle !== null || running}
         title={obstacle ? t(obstacle) : ""} onClick={() => setAsking(true)}>
         <Icon name="cameras" />
         {t("webcam.use")}
@@ -91,10 +92,47 @@ function Consent({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** Tells the page how much room the panel takes, so that nothing lies behind it that cannot be scrolled into view. */
+function useRoom(box: RefObject<HTMLElement>, open: boolean): void {
+  useEffect(() => {
+    const panel = box.current;
+    const root = document.documentElement;
+    if (!panel) return undefined;
+    const watcher = new ResizeObserver(() => root.style.setProperty("--webcam", `${panel.offsetHeight + 16}px`));
+    watcher.observe(panel);
+    return () => {
+      watcher.disconnect();
+      root.style.removeProperty("--webcam");
+    };
+  }, [open]);
+}
+
+/** The button that was pressed cannot hold the focus any more; nor can a panel that is gone. */
+function useFocus(box: RefObject<HTMLElement>, open: boolean): void {
+  useEffect(() => {
+    if (open && document.activeElement === document.body) box.current?.focus();
+  }, [open]);
+}
+
+function giveFocusBack(): void {
+  requestAnimationFrame(() => {
+    const button = document.querySelector<HTMLElement>("button.use-webcam:not(:disabled)");
+    (button ?? document.getElementById("page"))?.focus();
+  });
+}
+
 /** In the corner of every page while the camera is on, or has failed. */
 export function WebcamPanel() {
   const feed = useFeed();
   const canvas = useRef<HTMLCanvasElement>(null);
+  const box = useRef<HTMLElement>(null);
+  const open = feed.phase !== "off";
+  useRoom(box, open);
+  useFocus(box, open);
+  const stop = () => {
+    if (box.current?.contains(document.activeElement)) giveFocusBack();
+    webcam.stop();
+  };
   useEffect(() => {
     webcam.mirror.show(canvas.current);
     return () => webcam.mirror.show(null);
@@ -104,11 +142,12 @@ export function WebcamPanel() {
   if (feed.phase === "off") return null;
   const failed = feed.phase === "failed";
   return (
-    <aside class={`webcam card ${feed.phase}`} aria-label={t("webcam.panel")}>
+    <aside class={`webcam card ${feed.phase}`} aria-label={t("webcam.panel")} ref={box} tabIndex={-1}
+      onKeyDown={(event) => event.key === "Escape" && stop()}>
       <header>
         <i class={`dot ${DOTS[feed.phase]}`} />
         <strong><bdi>{feed.name || t("cameras.browser")}</bdi></strong>
-        <button type="button" class={failed ? "bare" : "danger"} onClick={() => webcam.stop()}>
+        <button type="button" class={failed ? "bare" : "danger"} aria-keyshortcuts="Escape" onClick={stop}>
           {failed ? <Icon name="close" /> : t("webcam.stop")}
           {failed && <span class="sr">{t("webcam.close")}</span>}
         </button>

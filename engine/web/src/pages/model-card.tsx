@@ -2,6 +2,7 @@
 import { nameOf } from "../emotions";
 import { number } from "../format";
 import { Card } from "../parts/basics";
+import { reportHref } from "../report";
 import { t } from "../text";
 import type { Card as CardData, ModelWithCard } from "../types";
 
@@ -43,7 +44,8 @@ function inputText(input: Record<string, unknown>): string {
 
 export function ModelCard({ model }: { model: ModelWithCard }) {
   return (
-    <Card title={<><bdi>{model.name}</bdi> <small class="dim">{model.version} · {model.stage}</small></>}>
+    <Card title={<><bdi>{model.name}</bdi> <small class="dim">{model.version} · {model.stage}</small></>}
+      tools={model.report && <ReportLink name={model.name} />}>
       <dl class="facts-row">
         <div><dt>{t("engine.device")}</dt><dd>{model.device}</dd></div>
         {model.card && (
@@ -56,6 +58,15 @@ export function ModelCard({ model }: { model: ModelWithCard }) {
       </dl>
       {model.card ? <Known card={model.card} /> : <p class="warn">{t("engine.noCard")}</p>}
     </Card>
+  );
+}
+
+/** The tab that opens takes over this one's token, which a link without an opener would not. */
+function ReportLink({ name }: { name: string }) {
+  return (
+    <a class="button" href={reportHref(name)} target="_blank" rel="opener">
+      {t("engine.report")}<span class="sr"> {t("engine.reportOn", { name })}</span>
+    </a>
   );
 }
 

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { Problem, send } from "../api";
 import { keepTrying, pause, whileVisible } from "../connection";
 import { clock, duration, moment, number, percent } from "../format";
-import { asCsv, type Change, changes, download, everything, segments, totals } from "../history";
+import { asCsv, type Change, changes, download, Growing, segments, totals } from "../history";
 import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
 import { Icon } from "../parts/icons";
 import { Answer, Failed, Loading, Note } from "../parts/states";
@@ -16,10 +16,14 @@ import type { EngineEvent, Sample, Track } from "../types";
 import { Timeline } from "./timeline";
 
 const EVERY_MS = 3000;
+/** Pages of a thousand: samples of a day and more, as there is one a second. */
+const MOST_SAMPLES = 100;
+const MOST_EVENTS = 20;
 
 interface Past {
   samples: Sample[];
   events: EngineEvent[];
+  cut: boolean;
 }
 
 /** Samples and events, asked for again while the person is in view. */
@@ -30,14 +34,16 @@ function usePast(uid: string, active: boolean): [Past | null, Problem | null] {
     () =>
       whileVisible(() => {
         const ending = new AbortController();
+        const timeline = new Growing<Sample>(`tracks/${uid}/timeline`, MOST_SAMPLES);
+        const history = new Growing<EngineEvent>(`tracks/${uid}/history`, MOST_EVENTS);
         void keepTrying("track", ending.signal, async (alive) => {
           try {
             do {
-              const samples = await everything<Sample>(`tracks/${uid}/timeline`, ending.signal);
-              const events = await everything<EngineEvent>(`tracks/${uid}/history`, ending.signal);
+              const samples = await timeline.all(ending.signal);
+              const events = await history.all(ending.signal);
               alive();
               setProblem(null);
-              setPast({ samples, events });
+              setPast({ samples, events, cut: timeline.cut });
               if (active) await pause(EVERY_MS, ending.signal);
             } while (active && !ending.signal.aborted);
             ending.abort();
@@ -100,6 +106,7 @@ function Details({ past }: { past: Past }) {
   const all = sums.reduce((sum, [, seconds]) => sum + seconds, 0);
   return (
     <div class="grid">
+      {past.cut && <p class="warn" role="note">{t("track.cut", { n: number(past.samples.length) })}</p>}
       <Card wide title={t("track.timeline")}><Timeline samples={past.samples} parts={parts} /></Card>
       <Card title={t("track.totals")}>
         <ShareBar parts={sums.map(([label, seconds]) => [label, seconds / all] as const)} />

@@ -12,19 +12,24 @@ export interface ChartProps {
   data: uPlot.AlignedData;
   /** Called anew for each theme; `css` reads a custom property. */
   options: (css: (name: string) => string) => Partial<uPlot.Options>;
+  /** From where to where the x axis goes; without it as far as the data. */
+  range?: readonly [number, number];
 }
 
-export function Chart({ name, height, data, options }: ChartProps) {
+export function Chart({ name, height, data, options, range }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const theme = useTheme();
+  const wanted = useRef(range);
+  wanted.current = range;
   useEffect(() => {
     const here = place.current;
     if (!here) return undefined;
     const style = getComputedStyle(document.documentElement);
     const made = options((property) => style.getPropertyValue(property).trim());
     const size = { width: Math.max(here.clientWidth, 80), height };
-    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 26, 0, 0], ...made, ...size }, data, here);
+    const scales = wanted.current ? { ...made.scales, x: { range: () => [...(wanted.current ?? [0, 1])] as [number, number] } } : made.scales;
+    const drawn = new uPlot({ legend: { show: false }, series: [], padding: [8, 26, 0, 0], ...made, ...(scales ? { scales } : {}), ...size }, data, here);
     plot.current = drawn;
     const watcher = new ResizeObserver(() => {
       const width = here.clientWidth;
@@ -37,16 +42,19 @@ export function Chart({ name, height, data, options }: ChartProps) {
       plot.current = null;
     };
   }, [theme, height, options]);
-  useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => plot.current?.setData(data), [data, range?.[0], range?.[1]]);
   return <div class="chart" role="img" aria-label={name} ref={place} />;
 }
+
+/** Between the marks of times, in seconds: samples come once a second, so nothing is finer. */
+const STEPS_S = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
 
 /** Axes in the colours of the theme; `y` formats the left one. */
 export function axes(css: (name: string) => string, y: (value: number) => string): uPlot.Axis[] {
   const font = "11px system-ui, sans-serif";
   const line = { stroke: css("--line"), width: 1 };
   return [
-    { stroke: css("--dim"), grid: { show: false }, ticks: { ...line, size: 4 }, font, size: 28, space: 70, values: times },
+    { stroke: css("--dim"), grid: { show: false }, ticks: { ...line, size: 4 }, font, size: 28, space: 70, incrs: STEPS_S, values: times },
     {
       stroke: css("--dim"), grid: line, ticks: { show: false }, font, size: 44, space: 34,
       values: (_plot, values) => values.map((value) => y(value)),
