@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,8 @@ from engine.errors import ConfigError
 from trainer import checkpoints, recipes, runs
 from trainer.detector.config import DetectorConfig, load_config
 from trainer.detector.hints import Taught, Teacher, hint_losses
-from trainer.detector.loss import multibox
-from trainer.detector.net import RetinaFaceNet
+from trainer.detector.loss import Wanted, multibox
+from trainer.detector.net import Outputs, RetinaFaceNet
 from trainer.detector.pictures import PictureSet
 from trainer.detector.scenes import Composer
 from trainer.detector.stream import Batch, Scenes, batches
@@ -27,6 +27,7 @@ from trainer.schedule import check_finite, decayed_apart, follow, rate_at, set_r
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Watch = Callable[[Iterable[Batch], int, str], Iterator[Batch]]
 """Passes batches on while showing progress: `(batches, how many, what)`."""
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -144,24 +145,24 @@ class DetectorFit:
 
     def _losses(self, batch: Batch) -> tuple[Tensor, ...]:
         """Those of `PARTS`, and where there is a teacher those of `HINTED`."""
-        images = network_input(batch.images.to(self.device.name), self.config)
-        with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
-            answers, shown = self.forward(images)
-        boxes, logits, landmarks = (each.float() for each in answers)
-        wanted = batch.wanted.to(self.device.name)
-        losses = multibox((boxes, logits, landmarks), wanted, self.config.loss)
+        (answers, shown), wanted = self._told(self.forward, batch)
+        answers = _float32(answers)
+        losses = multibox(answers, wanted, self.config.loss)
         if batch.hints is None:
             return losses
         hints = batch.hints.to(self.device.name)
-        return *losses, *hint_losses(logits, [each.float() for each in shown], hints, wanted, self.config.hints)
+        return *losses, *hint_losses(answers[1], [each.float() for each in shown], hints, wanted, self.config.hints)
 
     def _checked(self, batch: Batch) -> list[float]:
+        """The losses of `PARTS` of the averaged weights."""
+        answers, wanted = self._told(self.average, batch)
+        return [part.item() for part in multibox(_float32(answers), wanted, self.config.loss)]
+
+    def _told(self, net: Callable[[Tensor], T], batch: Batch) -> tuple[T, Wanted]:
+        """What `net` makes of the batch, and what it should have answered."""
         images = network_input(batch.images.to(self.device.name), self.config)
         with torch.autocast(self.device.kind, torch.bfloat16, enabled=self.device.bf16):
-            boxes, logits, landmarks = self.average(images)
-        wanted = batch.wanted.to(self.device.name)
-        losses = multibox((boxes.float(), logits.float(), landmarks.float()), wanted, self.config.loss)
-        return [part.item() for part in losses]
+            return net(images), batch.wanted.to(self.device.name)
 
     def _validate(self) -> list[float]:
         """The averaged weights' losses on the fixed scenes of the validation split."""
@@ -225,6 +226,11 @@ class DetectorFit:
         self.epoch, self.step_number = state["epoch"], state["step_number"]
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
         runs.cut_history(self.folder, self.epoch)
+
+
+def _float32(outputs: Outputs) -> Outputs:
+    boxes, logits, landmarks = outputs
+    return boxes.float(), logits.float(), landmarks.float()
 
 
 def network_input(images: Tensor, config: DetectorConfig) -> Tensor:
