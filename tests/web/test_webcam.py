@@ -236,7 +236,7 @@ def test_the_keyboard_goes_into_the_question_and_the_panel_and_comes_back(browse
         page.wait_for_function("() => document.activeElement.textContent === 'I agree, start'", timeout=WAIT_MS)
         page.keyboard.press("Enter")
         page.wait_for_function(DRAWN, timeout=WAIT_MS)
-        assert page.evaluate("document.activeElement.matches('aside.webcam')")
+        page.wait_for_function("() => document.activeElement.matches('aside.webcam')", timeout=WAIT_MS)
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Stop"
         page.keyboard.press("Escape")

@@ -110,7 +110,13 @@ function useRoom(box: RefObject<HTMLElement>, open: boolean): void {
 /** The button that was pressed cannot hold the focus any more; nor can a panel that is gone. */
 function useFocus(box: RefObject<HTMLElement>, open: boolean): void {
   useEffect(() => {
-    if (open && document.activeElement === document.body) box.current?.focus();
+    if (!open) return undefined;
+    // The dialog gives the focus back to the button, which is switched off only then.
+    const frame = requestAnimationFrame(() => {
+      const at = document.activeElement;
+      if (at === null || at === document.body || at.matches(".use-webcam")) box.current?.focus();
+    });
+    return () => cancelAnimationFrame(frame);
   }, [open]);
 }
 
