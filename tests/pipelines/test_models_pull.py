@@ -320,7 +320,9 @@ def test_wrong_arguments_are_a_usage_error(publish: Publish, network: bytes, arg
 
 
 def moodline(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from pipelines.cli import main; main()", "models", *arguments]
+    # A shell's job in the background, as a test run may be, ignores SIGINT, and so would its children.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    return [sys.executable, "-c", f"{heeding}; from pipelines.cli import main; main()", "models", *arguments]
 
 
 def test_an_interrupted_pull_ends_with_130_and_the_next_one_goes_on(publish: Publish, network: bytes, page: Mirror):
