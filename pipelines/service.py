@@ -78,7 +78,8 @@ class Service:
         with ExitStack() as stack:
             self._open_history(stack)
             stack.callback(self._bus.close)
-            onlookers = Onlookers(self._shots.on_faces, self._judged)
+            tidy = self._thumbnails.tidy if self._thumbnails else lambda: None
+            onlookers = Onlookers(self._shots.on_faces, self._judged, tidy)
             builder = Builder(self.config, self.run_id, self._publish, self._clock, onlookers)
             machine = builder.build([("relay", self._relay), ("retention", self._retention), *beside])
             browsers = self._browsers = BrowserCameras(machine.fleet, lambda: self._known(machine))

@@ -75,6 +75,11 @@ class Thumbnails:
         with self._lock:
             self._kept.pop(track_uid, None)
 
+    def tidy(self) -> None:
+        """Let go of what is over; called now and then, since nobody may come or ask for a long time."""
+        with self._lock:
+            self._drop(self._clock.monotonic())
+
     def _drop(self, now_s: float) -> None:
         """The oldest come first, since each look moves its track to the end."""
         while self._kept:

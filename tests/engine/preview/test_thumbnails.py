@@ -1,5 +1,6 @@
 """Small pictures of faces: the best look, for a while, and of nobody who was promised otherwise."""
 
+import weakref
 from dataclasses import replace
 
 import cv2
@@ -55,6 +56,19 @@ def test_faces_are_forgotten_when_asked_and_some_time_after_they_were_seen(clock
     kept.forget("a")
     kept.forget("never")
     assert kept.jpeg("a") is None
+
+
+def test_what_is_over_leaves_the_memory_though_nobody_comes_or_asks(clock: FakeClock) -> None:
+    kept = Thumbnails(clock, kept_s=60)
+    face = chip("a", 10)
+    held = weakref.ref(face.image)
+    kept.on_emotion(face, None)
+    del face
+    kept.tidy()
+    assert held() is not None
+    clock.advance(61)
+    kept.tidy()
+    assert held() is None
 
 
 def test_no_more_faces_than_allowed_are_in_memory_the_longest_unseen_go_first(clock: FakeClock) -> None:
