@@ -11,6 +11,7 @@ from engine.sources.pushed import PushedPictures
 MAX_BROWSERS = 4
 SHOWN = "browser:"
 """What is shown as the address of each."""
+_REMEMBERED = 256
 
 
 class BrowserCameras:
@@ -22,8 +23,8 @@ class BrowserCameras:
         self._fleet = fleet
         self._known = known
         self._fed: dict[str, PushedPictures] = {}
-        self._lent: set[str] = set()
-        """Ids that browsers had, until somebody else takes them: pictures outlive their browser by some stages."""
+        self._had: dict[str, None] = {}
+        """The last ids that browsers had and nobody else took since: pictures outlive their browser by some stages."""
         self._held: set[str] = set()
         """Ids that somebody else is about to take."""
         self._lock = Lock()
@@ -40,13 +41,12 @@ class BrowserCameras:
             if len(self._fed) >= self.limit:
                 raise SourceRefused(Refusal.FULL, f"{self.limit} browsers send their cameras already; no more can")
             pictures = self._fed[source_id] = PushedPictures(source_id, on_taken)
-            self._lent.add(source_id)
             self._fleet.start(pictures.config, pictures.open)
             return pictures
 
     def lent(self, source_id: str) -> bool:
         """Whether what comes from that source is, or a moment ago was, a browser's."""
-        return source_id in self._lent
+        return source_id in self._fed or source_id in self._had
 
     def end(self, pictures: PushedPictures) -> None:
         """The browser has gone. Ending twice does nothing."""
@@ -80,7 +80,7 @@ class BrowserCameras:
                 text = f"source {source_id!r} is there already, a browser sends it; end it, or choose another id"
                 raise SourceRefused(Refusal.EXISTS, text)
             self._held.add(source_id)
-            self._lent.discard(source_id)
+            self._had.pop(source_id, None)
         try:
             yield
         finally:
@@ -90,7 +90,14 @@ class BrowserCameras:
     def _end(self, pictures: PushedPictures) -> None:
         source_id = pictures.config.id
         if self._fed.get(source_id) is pictures:
+            self._remember(source_id)
             del self._fed[source_id]
             # Somebody may have put another source in its place.
             if self._known().get(source_id) == pictures.config.shown:
                 self._fleet.stop(source_id)
+
+    def _remember(self, source_id: str) -> None:
+        self._had.pop(source_id, None)
+        self._had[source_id] = None
+        if len(self._had) > _REMEMBERED:
+            del self._had[next(iter(self._had))]

@@ -134,6 +134,7 @@ def test_an_interrupted_trial_is_taken_up_first_with_its_settings(search, faces,
     assert other["folder"] != "trial-000"
 
 
+@pytest.mark.timeout(400)
 def test_a_study_that_was_killed_goes_on(search, data, recipe, tmp_path):
     (tmp_path / "base.yaml").write_text(replace(recipe, patience=99).to_yaml())
     study = tmp_path / "study"
@@ -142,7 +143,7 @@ def test_a_study_that_was_killed_goes_on(search, data, recipe, tmp_path):
     code = "import sys; from trainer.cli import run; sys.exit(run(sys.argv[1:]))"
     process = subprocess.Popen([sys.executable, "-c", code, *command], cwd=Path(__file__).parents[2])
     history = study / "trial-000" / "history.jsonl"
-    until = time.monotonic() + 90
+    until = time.monotonic() + 240
     try:
         while not (history.is_file() and history.read_text().count("\n") >= 2) and time.monotonic() < until:
             with contextlib.suppress(subprocess.TimeoutExpired):

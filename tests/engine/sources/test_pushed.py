@@ -216,6 +216,17 @@ def test_at_most_so_many_browsers_and_each_under_a_name_of_its_own() -> None:
     assert not fleet.running
 
 
+def test_it_is_known_for_a_while_which_names_browsers_had() -> None:
+    cameras = BrowserCameras(FakeFleet(), dict)
+    stays = cameras.begin("stays")
+    for number in range(300):
+        cameras.end(cameras.begin(f"visit-{number}"))
+    assert [cameras.lent(name) for name in ("stays", "visit-299", "visit-0", "door")] == [True, True, False, False]
+    cameras.end(stays)
+    with cameras.hold("visit-299"):
+        assert cameras.lent("stays") and not cameras.lent("visit-299")
+
+
 def test_a_browser_that_is_dismissed_is_told_why_and_its_name_is_free() -> None:
     fleet, told = FakeFleet(), []
     cameras = BrowserCameras(fleet, lambda: shown(fleet))

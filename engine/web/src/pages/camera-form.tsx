@@ -1,5 +1,5 @@
 /** Adding or changing one camera, with a look through it before anything is stored. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, send } from "../api";
 import { Dialog } from "../parts/basics";
 import { Answer } from "../parts/states";
@@ -51,7 +51,8 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
   const form = useRef<HTMLFormElement>(null);
   const leaving = useRef(new AbortController());
   useEffect(() => () => leaving.current.abort(), []);
-  useEffect(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(), [errors]);
+  // With the words, not a moment after them: what is typed meanwhile would go nowhere.
+  useLayoutEffect(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(), [errors]);
 
   const body = changes(values, start);
   const isNew = typeof body["uri"] === "string";
