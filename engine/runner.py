@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 
-DRAIN_S = 4.0
+DRAIN_S = 3.5
 """All of the end, from the request to the last thread; the process, with its API, must be gone after five."""
 _SOURCE_GRACE_S = 1.0
 _LOOK_S = 0.25

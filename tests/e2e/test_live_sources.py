@@ -184,7 +184,8 @@ def test_the_file_is_taken_over_when_it_changes_and_on_a_hangup_and_mistakes_cha
 
 
 def test_a_camera_that_hangs_holds_up_nobody_and_comes_back_in_order(tmp_path, door, desk):
-    with Program(tmp_path, config(source("door", door.url()), source("desk", desk.url()))) as program:
+    patient = source("desk", desk.url()).replace("read_timeout_s: 3", "read_timeout_s: 30")
+    with Program(tmp_path, config(source("door", door.url()), patient)) as program:
         program.wait_ready(WITHIN_S)
         soon(lambda: program.states() == {"door": "online", "desk": "online"})
         desk.frozen = True

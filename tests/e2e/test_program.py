@@ -183,7 +183,7 @@ def test_nobody_reading_the_log_does_not_end_a_run(tmp_path):
     config.write_text('name: x\nsources: [{id: a, uri: "demo:"}]\nhistory: {url: "sqlite:///x.db"}\napi: {port: 0}\n')
     reading, writing = os.pipe()
     os.close(reading)
-    arguments = command("run", config, "--for", "4")
+    arguments = command("run", config, "--for", "10")
     done = subprocess.run(arguments, cwd=tmp_path, stdout=writing, stderr=writing, timeout=60, check=False)
     os.close(writing)
     assert done.returncode == 0

@@ -151,7 +151,7 @@ def test_one_source_s_end_does_not_end_the_others():
 def test_no_thread_outlives_the_run():
     before = threading.active_count()
     line(lambda put: Counter(put, 10), Add(), Add()).run()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_the_end_of_the_last_source_is_noticed_at_once():

@@ -273,12 +273,12 @@ def test_two_hundred_sources_that_come_and_go_leave_no_thread_no_file_and_no_obj
     with Rig() as rig:
         cycle(1000)
         until(settled, 10)
-        threads, files, captures = threading.active_count(), len(list(Path("/proc/self/fd").iterdir())), counted()
+        captures, threads, files = counted(), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
         for number in range(200):
             cycle(number)
         until(settled, 10)
-        assert threading.active_count() == threads
-        assert len(list(Path("/proc/self/fd").iterdir())) == files
+        assert threading.active_count() <= threads
+        assert len(list(Path("/proc/self/fd").iterdir())) <= files
         assert counted() <= captures
         assert (camera.opened, camera.closed, camera.reading) == (201, 201, 0)
         assert len(rig.fleet._places) <= 258

@@ -26,7 +26,7 @@ def moodline(*arguments: object, cwd: Path | None = None, **variables: str) -> s
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **variables},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
 
@@ -47,7 +47,7 @@ class Running:
                 start_new_session=True,
             )
 
-    def wait_ready(self, timeout_s: float = 40) -> None:
+    def wait_ready(self, timeout_s: float = 90) -> None:
         until(self._find_url, timeout_s)
         until(lambda: self.get("/readyz", expect=None) is not None, timeout_s)
 

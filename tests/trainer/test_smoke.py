@@ -13,7 +13,7 @@ from trainer.sources.find import open_source
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_from_faces_to_events_of_the_exported_model(tmp_path, capsys):
     assert train_smoke.main(["--keep", str(tmp_path / "chain")]) == 0, capsys.readouterr().out
     assert "FAILED" not in capsys.readouterr().out

@@ -151,6 +151,7 @@ def test_a_study_that_was_killed_goes_on(search, data, recipe, tmp_path):
     finally:
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+    assert history.is_file(), "no two epochs in time"
     done = history.read_text().splitlines()[:2]
     assert not (study / "best.yaml").exists()
     tuned(search, open_faces(data), study, 1)

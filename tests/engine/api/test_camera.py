@@ -27,7 +27,7 @@ from tests.support.redis_server import until
 from tests.support.run_status import FixedView
 from tests.support.shots import tracked_face, tracked_frame
 
-QUICK = Limits(idle_s=0.3, answer_s=2.0)
+QUICK = Limits(idle_s=1.0, answer_s=2.0)
 TOKENS = (TokenConfig(token="look", scopes=("read",)), TokenConfig(token="do-it", scopes=("read", "operate")))
 
 
@@ -224,7 +224,7 @@ def test_a_flood_is_ended(engine: Engine) -> None:
 
 def test_a_page_that_sends_nothing_is_sent_away(quick: Engine) -> None:
     with quick.enter() as page:
-        assert end_of(page) == (4408, "no picture for 0.3 s")
+        assert end_of(page) == (4408, "no picture for 1 s")
     until(lambda: not quick.fleet.running)
 
 

@@ -66,7 +66,8 @@ REFUSALS = [
 def test_every_refusal_has_its_cause(camera, behaviour, cause, words):
     for name, value in behaviour.items():
         setattr(camera, name, value)
-    error = _refusal(camera.url(), open_timeout_s=0.7, read_timeout_s=0.7)
+    quick = {"open_timeout_s": 0.7, "read_timeout_s": 0.7} if cause is Cause.TIMEOUT else {}
+    error = _refusal(camera.url(), **quick)
     assert error.cause is cause
     assert words in str(error)
 
@@ -101,14 +102,14 @@ def test_a_service_that_speaks_no_rtsp_is_no_damaged_video(answer):
 
 
 def test_a_frozen_camera_times_out(camera):
-    with closing(_open(camera.url(), read_timeout_s=0.5)) as reader:
+    with closing(_open(camera.url(), read_timeout_s=2)) as reader:
         _shapes(reader, 3)
         camera.frozen = True
         started_s = time.monotonic()
         with pytest.raises(SourceError) as caught:
             _shapes(reader, 1000)
     assert caught.value.cause is Cause.TIMEOUT
-    assert time.monotonic() - started_s < 3
+    assert time.monotonic() - started_s < 10
 
 
 def test_a_cut_connection_has_ended(camera):
@@ -166,7 +167,7 @@ def test_hls_is_played_at_its_own_speed(web, clips):
         _shapes(reader, 1)
         started_s = time.monotonic()
         _shapes(reader, 25)
-    assert 0.8 < time.monotonic() - started_s < 3
+    assert 0.8 < time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,8 @@ def test_hls_is_played_at_its_own_speed(web, clips):
     ],
 )
 def test_http_refusals_have_their_cause_and_no_secret(web, path, cause):
-    error = _refusal(f"{web}/{path}", open_timeout_s=0.7)
+    quick = {"open_timeout_s": 0.7} if cause is Cause.TIMEOUT else {}
+    error = _refusal(f"{web}/{path}", **quick)
     assert error.cause is cause
     assert "S3cret" not in str(error)
 

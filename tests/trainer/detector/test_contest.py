@@ -203,7 +203,7 @@ def test_files_that_are_no_detector_are_refused(tmp_path):
 
 def test_times_are_taken_in_turns_and_compared_with_the_reference():
     told = []
-    slow = rival("slow", turn_s=0.004)
+    slow = rival("slow", turn_s=0.1)
     photos = [photo_of((20, 20, 60, 60)).load()]
     rows = stopwatch.measure([rival("quick", turn_s=0.001), slow], photos, [(64, 36)], "slow", 5, told.append)
     assert [(row["model"], row["frame"], row["part"], row["turns"]) for row in rows] == [
