@@ -65,7 +65,7 @@ def test_without_sources_a_configuration_is_a_mistake_unless_they_may_be_added()
         machine_of(enabled="false")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_faces_of_sources_that_come_and_go_become_events_and_no_stage_keeps_anything_of_them():
     machine, sink = machine_of(workers=1)
     runner = Thread(target=machine.runner.run)

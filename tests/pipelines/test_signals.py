@@ -25,7 +25,7 @@ def handlers():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_a_signal_while_the_main_thread_holds_what_stop_needs(number):
     lock, stopped = Lock(), Event()
 
@@ -42,7 +42,7 @@ def test_a_signal_while_the_main_thread_holds_what_stop_needs(number):
     assert stopped.wait(10)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_a_hangup_asks_for_a_reload_each_time_and_stops_nothing():
     asked = []
     first_signal = stop_on_signal(lambda: None)
@@ -67,7 +67,7 @@ open("stopped", "w").close()
 """
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("how", "result"), [("plain", "stopped"), ("nohup", "reloaded")])
 def test_when_its_terminal_is_closed_it_ends_in_order_unless_it_is_to_outlive_it(tmp_path, how, result):
     ours, theirs = pty.openpty()

@@ -22,7 +22,7 @@ from tests.support.rtsp import RtspCamera
 SYSTEM_PYTHON = "/usr/bin/python3"
 GST_CAMERA = Path(__file__).parents[2] / "support" / "gst_camera.py"
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
