@@ -82,6 +82,18 @@ def check_agreement(net: nn.Module, predict: Predict, over: Sample, spec: InputS
     return worst
 
 
+def convolutions(file: Path) -> list[tuple[Floats, Floats]]:
+    """Weights and biases of the convolutions of a network that `save_onnx` wrote, in the order they run in."""
+    graph = onnx.load(str(file)).graph
+    arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "Conv" and len(node.input) == 3]
+    return [
+        (arrays[node.input[1]], arrays[node.input[2]])
+        for node in nodes
+        if all(name in arrays for name in node.input[1:])
+    ]
+
+
 def expose(source: Path, target: Path, readers: int) -> int:
     """Write the network `source` to `target` with one output more for each tensor that `readers` convolutions of one
     cell read, in the order of the network: what the heads of a detector look at. Returns how many there are.

@@ -21,10 +21,10 @@ from engine.sessions import OnnxSession, open_session
 from trainer import checkpoints, quantize, runs
 from trainer.card import LICENCE, publish
 from trainer.detector.config import DetectorConfig, load_config
-from trainer.detector.fit import load_weights
 from trainer.detector.net import RetinaFaceNet, Served
 from trainer.detector.pictures import PictureSet
 from trainer.detector.scenes import Composer
+from trainer.detector.weights import load_weights
 from trainer.export import save_onnx
 
 TOLERANCE = 1e-3

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigError
 from trainer import checkpoints, recipes, runs
+from trainer.detector import weights
 from trainer.detector.config import DetectorConfig, load_config
 from trainer.detector.hints import Taught, Teacher, hint_losses
 from trainer.detector.loss import Wanted, multibox
@@ -35,6 +35,8 @@ OnEpoch = Callable[[dict[str, Any]], None]
 _VALIDATION_SEED = 1_000_003
 _LONGEST_STEP = 10.0
 """The gradient's norm is cut to this: a scene of sixty tiny faces must not throw the weights about."""
+_MEASURED = 128
+"""So many scenes are looked at to take up an exported network."""
 PARTS = ("score", "box", "landmark")
 HINTED = ("hint_score", "hint_features")
 
@@ -65,8 +67,7 @@ class DetectorFit:
         facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.config, self.data, self.folder, self.facts = config, data, folder, facts
-        if config.init and not (Path(config.init) / "best.pt").is_file():
-            raise ConfigError(f"init: {config.init!r} holds no trained detector; train it first, or leave init out")
+        weights.check(config.init)
         self.device: Device = choose(config)
         torch.manual_seed(config.seed)
         self.net = RetinaFaceNet(config.backbone, config.pyramid, config.coarse).to(
@@ -128,6 +129,12 @@ class DetectorFit:
         first = self.epoch * config.scenes_per_epoch
         stream = Scenes(composer, config.seed, first, config.scenes_per_epoch, config.hints.file)
         return batches(stream, config.batch_size, config.workers)
+
+    def _scenes_to_measure(self) -> Iterator[Tensor]:
+        composer = Composer(self.data, "train", self.config.size, self.config.scenes)
+        scenes = Scenes(composer, self.config.seed, 0, _MEASURED)
+        for batch in batches(scenes, self.config.batch_size, self.config.workers):
+            yield network_input(batch.images.to(self.device.name), self.config)
 
     def train_step(self, batch: Batch) -> list[float]:
         rate = self.config.learning_rate * rate_at(self.step_number / self.steps_per_epoch, self.config)
@@ -193,9 +200,8 @@ class DetectorFit:
             return
         runs.begin(self.folder, self.config.to_yaml(), self._manifest())
         if self.config.init:
-            state = checkpoints.read(Path(self.config.init) / "best.pt")
-            for net in (self.net, self.average):
-                begin_from(net, state, self.config.init)
+            begun = [self.net, self.average]
+            weights.begin(begun, self.config.init, self.config.input.std, self._scenes_to_measure())
 
     def _check_same(self) -> None:
         """Refuse to go on with another recipe or on other data.
@@ -239,39 +245,6 @@ def network_input(images: Tensor, config: DetectorConfig) -> Tensor:
     mean, std = (torch.tensor(values, device=images.device) for values in (spec.mean, spec.std))
     # Channels stay last in memory, which is how CPUs convolve fastest.
     return ((images.float() - mean) / std).permute(0, 3, 1, 2)
-
-
-def load_weights(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
-    """Put the weights of `run` into `net`.
-
-    Raises:
-        ConfigError: they are those of another network.
-    """
-    if _shapes(state) != _shapes(net.state_dict()):
-        raise ConfigError(f"{run!r} is a run of another network: backbone or pyramid differ")
-    net.load_state_dict(state)
-
-
-def begin_from(net: nn.Module, state: Mapping[str, Tensor], run: str) -> None:
-    """Put the weights of `run` into `net`; context heads of another kind stay as they are.
-
-    Raises:
-        ConfigError: they are those of another network.
-    """
-    own = net.state_dict()
-    differing = {name for name, _ in _shapes(own) ^ _shapes(state)}
-    anew = {_part(name) for name in differing if name.startswith("context.")}
-    kept = {name: each for name, each in state.items() if _part(name) not in anew}
-    load_weights(net, kept | {name: each for name, each in own.items() if _part(name) in anew}, run)
-
-
-def _shapes(state: Mapping[str, Tensor]) -> set[tuple[str, torch.Size]]:
-    return {(name, each.shape) for name, each in state.items()}
-
-
-def _part(name: str) -> str:
-    """`context.1` of `context.1.near.0.0.weight`."""
-    return ".".join(name.split(".")[:2])
 
 
 def _named(split: str, losses: list[float]) -> dict[str, float]:

@@ -23,6 +23,8 @@ from trainer.detector.texture import texture
 
 Random = np.random.Generator
 _TRIES = 8
+_UNFOCUSED = (2.0, 12.0)
+"""Deviation of the blur in pixels."""
 _WITHIN = 0.85
 """The part of a single face that is kept from the scene's edge; cameras cut faces off as well."""
 
@@ -34,11 +36,13 @@ class SceneConfig:
     Faces have a side (the root of their area) of `smallest` to `largest` pixels, evenly over the logarithm, but no
     picture is enlarged more than `enlarge` times; smaller ones are ignored regions. A face smaller than `sure` pixels
     need not be scored as high as others, at half of it half as high: much of what is small and round looks like one.
-    `turn` is the standard deviation of their tilt in degrees.
+    `turn` is the standard deviation of their tilt in degrees; `tilted_share` of them are turned by anything up to
+    `tilt`, as of people who lie down, or before a camera that hangs askew.
 
     Of the pictures with faces, stills (alone in their group) are drawn `still_share` of the time, frames of clips for
     the rest, every clip as often as any other. Of gray pictures `tint_share` get the colour of skin; `decoys` is how
-    many pieces without a face lie about, on average, and `drawn_share` of the grounds are drawn textures."""
+    many pieces without a face lie about, on average, `drawn_share` of the grounds are drawn textures, and
+    `unfocused_share` are as far out of focus as rooms behind a face are."""
 
     single: NonNegative = 0.4
     mosaic: NonNegative = 0.3
@@ -50,10 +54,13 @@ class SceneConfig:
     sure: NonNegative = 0
     largest: Positive = 310
     turn: NonNegative = 12
+    tilted_share: Unit = 0.0
+    tilt: NonNegative = 120
     still_share: Unit = 0.65
     tint_share: Unit = 0.6
     decoys: NonNegative = 1.5
     drawn_share: Unit = 0.0
+    unfocused_share: Unit = 0.0
     occlude: OccludeConfig = OccludeConfig()
     distort: DistortConfig = DistortConfig()
 
@@ -117,6 +124,12 @@ class Composer:
         return clip[random.integers(len(clip))]
 
     def _ground(self, random: Random) -> Image:
+        ground = self._sharp_ground(random)
+        if self.config.unfocused_share and random.random() < self.config.unfocused_share:
+            ground = cv2.GaussianBlur(ground, (0, 0), float(np.exp(random.uniform(*np.log(_UNFOCUSED)))))
+        return ground
+
+    def _sharp_ground(self, random: Random) -> Image:
         """A picture without faces that fills the scene, or a plain colour where there is none (and at times)."""
         if self.config.drawn_share and random.random() < self.config.drawn_share:
             return texture(self.size, random)
@@ -211,6 +224,8 @@ class Composer:
         return float(np.exp(random.uniform(np.log(self.config.smallest), np.log(self.config.largest))))
 
     def _turn(self, random: Random) -> float:
+        if self.config.tilted_share and random.random() < self.config.tilted_share:
+            return float(np.radians(random.uniform(-self.config.tilt, self.config.tilt)))
         return float(np.radians(random.normal(0, self.config.turn)))
 
     def _turned(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from engine.errors import ConfigError, MoodlineError
+from engine.modelcard import card_path
 from engine.pixels import to_tensor
 from tests.trainer.detector.scenery import scenery
 from trainer.detector.config import DetectorConfig, load_config, parse_config
+from trainer.detector.export import TrainedDetector, release_detector
 from trainer.detector.fit import DetectorFit, network_input
 from trainer.detector.pictures import PictureSet
 
@@ -102,6 +105,29 @@ def test_init_begins_with_the_weights_of_another_run(pictures: PictureSet, tmp_p
     wide = replace(SMALL, epochs=1, pyramid=32, init=str(tmp_path / "first"))
     with pytest.raises(ConfigError, match="another network"):
         DetectorFit(wide, pictures, tmp_path / "fourth").run()
+
+
+def test_init_takes_up_an_exported_file_as_exactly_as_it_was(pictures: PictureSet, tmp_path: Path) -> None:
+    DetectorFit(replace(SMALL, coarse="full"), pictures, tmp_path / "first").run()
+    release = partial(release_detector, tmp_path / "first", pictures, judge=lambda _model: 0.0)
+    release(tmp_path / "a.onnx", measure=lambda models: {model.card.name: {} for model in models})
+    config = replace(SMALL, coarse="full", init=str(tmp_path / "a.onnx"))
+    second = DetectorFit(config, pictures, tmp_path / "second")
+    second._open_folder()
+    trained = TrainedDetector.open(tmp_path / "first").net
+    images = network_input(next(second._batches()).images, SMALL)
+    with torch.no_grad():
+        for one, other in zip(trained(images), second.average.eval()(images), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    # What batch normalisation knows of the activations is what was measured, so training goes on near where it ended.
+    first, again = trained.levels[1][3][1][0][1], second.net.levels[1][3][1][0][1]
+    assert not torch.allclose(again.running_var, torch.ones_like(again.running_var), atol=1e-2)
+    assert first.running_var.shape == again.running_var.shape
+    with pytest.raises(ConfigError, match="another network"):
+        DetectorFit(replace(config, coarse="separable"), pictures, tmp_path / "third").run()
+    card_path(tmp_path / "a.onnx").unlink()
+    with pytest.raises(ConfigError, match="init: "):
+        DetectorFit(config, pictures, tmp_path / "fourth").run()
 
 
 def test_context_heads_of_another_kind_begin_anew_and_the_rest_goes_on(pictures: PictureSet, tmp_path: Path) -> None:

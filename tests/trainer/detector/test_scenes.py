@@ -47,6 +47,26 @@ def test_the_same_number_draws_the_same_scene(pictures: PictureSet) -> None:
     assert len({scene.image.tobytes() for scene in first}) == len(first)
 
 
+def test_heads_are_turned_as_far_as_asked_and_as_often(pictures: PictureSet) -> None:
+    def tilts(**how: float) -> np.ndarray:
+        scenes = composed(pictures, replace(only("single"), **how), 60)
+        eyes = [face.landmarks[1] - face.landmarks[0] for scene in scenes for face in scene.faces]
+        return np.degrees([np.arctan2(y, x) for x, y in eyes])
+
+    upright, tilted = tilts(), tilts(tilted_share=0.5, tilt=90)
+    assert np.abs(upright).max() < 8  # as the drawn faces are
+    assert 0.3 < np.mean(np.abs(tilted) > 12) < 0.65
+    assert 70 < np.abs(tilted).max() < 98
+
+
+def test_grounds_out_of_focus_have_no_edges(pictures: PictureSet) -> None:
+    def edges(share: float) -> float:
+        scenes = composed(pictures, replace(only("nobody"), unfocused_share=share, drawn_share=1.0), 10)
+        return float(np.mean([np.abs(np.diff(scene.image.astype(int), axis=1)).mean() for scene in scenes]))
+
+    assert edges(1.0) < 0.5 * edges(0.0)
+
+
 @pytest.mark.parametrize("kind", ["single", "mosaic", "crowd"])
 def test_every_labelled_face_is_where_its_pixels_are(pictures: PictureSet, kind: str) -> None:
     """The drawn faces are bright and skin-coloured, everything else is not."""
