@@ -33,12 +33,13 @@ _HEADERS = {
         ("X-Time", "The frame's time on the stream's clock, in seconds."),
         ("X-Captured-At", "When it was captured, RFC 3339."),
         ("X-Frame-Size", "Width and height of the frame, such as 1280x720; boxes count in its pixels."),
+        ("X-Latency-Ms", "From the frame's arrival to this picture of it, in milliseconds; none for recordings."),
         ("X-Faces", "The tracks on this very frame and what each shows, a JSON list."),
     )
 }
 EXAMPLE = (
     "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 61034\r\nX-Frame-Index: 9021\r\nX-Time: 301.400\r\n"
-    "X-Captured-At: 2026-11-22T10:20:30.081Z\r\nX-Frame-Size: 1280x720\r\n"
+    "X-Captured-At: 2026-11-22T10:20:30.081Z\r\nX-Frame-Size: 1280x720\r\nX-Latency-Ms: 64\r\n"
     'X-Faces: [{"track_id":17,"track_uid":"01KAXW3E8MSVK5N1KX6RPRFX9Y",'
     '"bbox":{"x":412,"y":188,"width":96,"height":118},'
     '"label":"happiness","confidence":0.83,"scores":{"happiness":0.83,"neutral":0.17}}]\r\n\r\n(a JPEG)\r\n'

@@ -6,11 +6,13 @@ from typing import Any
 
 import cv2
 
-from engine.clock import rfc3339
+from engine.clock import Clock, SystemClock, rfc3339
 from engine.events import Emotion, pixel_box
 from engine.items import Image, TrackedFace
 from engine.preview.blur import covers, hide
 from engine.preview.shots import Shot
+
+_CLOCK = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """A JPEG, and headers that tell of the frame: index, times, size; `faces` is one more of them."""
+    """A JPEG, and headers that tell of the frame: index, times, size, latency; `faces` is one more of them."""
 
     jpeg: bytes
     headers: tuple[tuple[str, str], ...]
     faces: str
 
 
-def render(shot: Shot, look: Look) -> Rendered:
-    """Takes some milliseconds; any thread. The shot itself stays as it is.
+def render(shot: Shot, look: Look, clock: Clock = _CLOCK) -> Rendered:
+    """Takes some milliseconds; any thread. The shot itself stays as it is. `clock` is the one frames arrive by.
 
     Raises:
         ValueError: the picture is to be blurred, but the detector has not looked at it.
@@ -46,13 +48,22 @@ def render(shot: Shot, look: Look) -> Rendered:
     if look.blur:
         image = image.copy() if image is frame.image else image
         hide(image, covers(shot.tracked), scale)
+    data = _jpeg(image, look.quality)
     headers = (
         ("X-Frame-Index", str(frame.index)),
         ("X-Time", f"{frame.time_s:.3f}"),
         ("X-Captured-At", rfc3339(frame.captured_at)),
         ("X-Frame-Size", f"{width}x{height}"),
+        *_latency(frame.received_s, clock),
     )
-    return Rendered(_jpeg(image, look.quality), headers, faces_text(shot))
+    return Rendered(data, headers, faces_text(shot))
+
+
+def _latency(received_s: float, clock: Clock) -> tuple[tuple[str, str], ...]:
+    """Nothing for a recording: it never arrived."""
+    if not received_s:
+        return ()
+    return (("X-Latency-Ms", str(max(0, round((clock.monotonic() - received_s) * 1000)))),)
 
 
 def jpeg(image: Image, width: int, quality: int = 80) -> bytes:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from itertools import count
 from threading import Event, Thread
+from time import monotonic
 
 import numpy as np
 
@@ -95,6 +96,7 @@ class Playing:
                 face = TrackedFace(
                     key, "01KAXW3E8MSVK5N1KX6RPRFX9Y", Detection((left, 40.0, left + 50, 100.0), 0.9), 1.0, True
                 )
-                frame = Frame(name, number, number * self._every_s, datetime.now(UTC), self._image)
+                now = datetime.now(UTC)
+                frame = Frame(name, number, number * self._every_s, now, self._image, received_s=monotonic())
                 self._shots.on_faces(TrackedFrame(frame, (face,), True))
             self.played = number

@@ -245,6 +245,30 @@ def test_the_keyboard_goes_into_the_question_and_the_panel_and_comes_back(browse
     until(lambda: source(demo) is None, 20)
 
 
+def test_the_panel_can_be_made_small_and_goes_on(browser: Any, demo: Running) -> None:
+    with Visitor(browser, demo.url, viewport={"width": 390, "height": 844}) as visitor:
+        page = visitor.go()
+        start(page)
+        page.wait_for_function(DRAWN, timeout=WAIT_MS)
+        panel = page.locator("aside.webcam")
+        high = panel.bounding_box()["height"]
+        fold = page.get_by_role("button", name="Your picture")
+        fold.focus()
+        fold.press("Enter")
+        panel.get_by_text("Sending").wait_for(timeout=WAIT_MS)
+        assert fold.get_attribute("aria-expanded") == "false" and panel.locator("canvas").count() == 0
+        assert panel.bounding_box()["height"] < min(60, high / 3)
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Your picture"
+        page.get_by_role("link", name="Insights").click()
+        page.get_by_role("heading", name="Insights").wait_for()
+        assert source(demo)["state"] == "online" and panel.get_by_text("Sending").is_visible()
+        fold.press("Enter")
+        page.wait_for_function(DRAWN, timeout=WAIT_MS)
+        page.get_by_role("button", name="Stop").click()
+        panel.wait_for(state="detached")
+    until(lambda: source(demo) is None, 20)
+
+
 REFUSALS = {
     "NotAllowedError": "The camera was not allowed",
     "NotFoundError": "No camera was found",

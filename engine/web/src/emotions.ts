@@ -38,6 +38,16 @@ export function nameOf(label: string | null): string {
   return has(key) ? t(key) : label;
 }
 
+/**
+ * How sure a face's label is, where it leads; null where another emotion does by now and this one is only still held
+ * (a label changes when another has led for a while): its number would contradict the bar.
+ */
+export function sureOf(face: { label: string | null; confidence: number | null; scores?: Record<string, number> | null }): number | null {
+  if (face.label === null || face.confidence === null) return null;
+  const best = Math.max(0, ...Object.values(face.scores ?? {}));
+  return face.confidence >= best - 1e-6 ? face.confidence : null;
+}
+
 /** Labels in the order in which they are drawn: the known ones first, "unclear" last. */
 export function inOrder(labels: Iterable<string | null>): (string | null)[] {
   const place = (label: string | null): number => {

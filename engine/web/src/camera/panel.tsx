@@ -1,6 +1,7 @@
 /** "Use this webcam": the question before, and the panel that stays in the corner while pictures are sent. */
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { sureOf } from "../emotions";
 import { number } from "../format";
 import { Card, Dialog, Field, Label, Select } from "../parts/basics";
 import { Icon } from "../parts/icons";
@@ -94,7 +95,8 @@ function Consent({ onClose }: { onClose: () => void }) {
 
 /** Tells the page how much room the panel takes, so that nothing lies behind it that cannot be scrolled into view. */
 function useRoom(box: RefObject<HTMLElement>, open: boolean): void {
-  useEffect(() => {
+  // Together with the panel, not a moment after it is gone.
+  useLayoutEffect(() => {
     const panel = box.current;
     const root = document.documentElement;
     if (!panel) return undefined;
@@ -133,6 +135,7 @@ export function WebcamPanel() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const box = useRef<HTMLElement>(null);
   const open = feed.phase !== "off";
+  const [folded, setFolded] = useState(false);
   useRoom(box, open);
   useFocus(box, open);
   const stop = () => {
@@ -142,30 +145,45 @@ export function WebcamPanel() {
   useEffect(() => {
     webcam.mirror.show(canvas.current);
     return () => webcam.mirror.show(null);
-  }, [feed.phase]);
+  }, [feed.phase, folded]);
   // Who signs out, or is signed out, sends nothing any more.
   useEffect(() => () => webcam.stop(), []);
   if (feed.phase === "off") return null;
   const failed = feed.phase === "failed";
+  const small = folded && !failed;
   return (
-    <aside class={`webcam card ${feed.phase}`} aria-label={t("webcam.panel")} ref={box} tabIndex={-1}
+    <aside class={`webcam card ${feed.phase}${small ? " small" : ""}`} aria-label={t("webcam.panel")} ref={box} tabIndex={-1}
       onKeyDown={(event) => event.key === "Escape" && stop()}>
       <header>
         <i class={`dot ${DOTS[feed.phase]}`} />
-        <strong><bdi>{feed.name || t("cameras.browser")}</bdi></strong>
+        <strong>
+          <bdi>{feed.name || t("cameras.browser")}</bdi>
+          {small && <small role="status">{t(BRIEF[feed.phase])}</small>}
+        </strong>
         <button type="button" class={failed ? "bare" : "danger"} aria-keyshortcuts="Escape" onClick={stop}>
           {failed ? <Icon name="close" /> : t("webcam.stop")}
           {failed && <span class="sr">{t("webcam.close")}</span>}
         </button>
+        {!failed && (
+          <button type="button" class="bare fold" aria-expanded={!small} aria-label={t("webcam.picture")} title={t(small ? "webcam.unfold" : "webcam.fold")}
+            onClick={() => setFolded(!folded)}>
+            <Icon name={small ? "up" : "fold"} />
+          </button>
+        )}
       </header>
-      {!failed && <canvas ref={canvas} role="img" aria-label={t("webcam.mirror")} />}
-      <div role={failed ? "alert" : "status"} class={failed ? "bad" : "said"}>
-        <Said feed={feed} />
-      </div>
+      {!failed && !small && <canvas ref={canvas} role="img" aria-label={t("webcam.mirror")} />}
+      {!small && (
+        <div role={failed ? "alert" : "status"} class={failed ? "bad" : "said"}>
+          <Said feed={feed} />
+        </div>
+      )}
     </aside>
   );
 }
 
+const BRIEF = {
+  off: "webcam.failed", starting: "webcam.starting", live: "webcam.sending", away: "webcam.noAnswer", failed: "webcam.failed",
+} as const;
 const DOTS = { off: "ended", starting: "connecting", live: "online", away: "offline", failed: "offline" } as const;
 
 function Said({ feed }: { feed: Feed }) {
@@ -174,7 +192,7 @@ function Said({ feed }: { feed: Feed }) {
   if (feed.phase === "away") return <>{t("webcam.away")}</>;
   return (
     <>
-      {feed.faces.map((face) => <Label key={face.track_id} label={face.label} confidence={face.confidence} />)}
+      {feed.faces.map((face) => <Label key={face.track_id} label={face.label} confidence={sureOf(face)} />)}
       {feed.faces.length === 0 && <span class="dim">{t("webcam.noFace")}</span>}
       <span class="dim rate" aria-hidden="true">{number(feed.fps)} {t("unit.fps")} · {number(feed.delayMs)} {t("unit.ms")}</span>
     </>

@@ -1,5 +1,5 @@
 /** A picture with what is known of the faces on it, drawn on a canvas. */
-import { colourOf, inkOn, inOrder, nameOf } from "../emotions";
+import { colourOf, inkOn, inOrder, nameOf, sureOf } from "../emotions";
 import { percent } from "../format";
 import type { Box, Face } from "../types";
 
@@ -62,7 +62,8 @@ function drawFace(pen: CanvasRenderingContext2D, face: Face, place: Place, ratio
 function drawName(pen: CanvasRenderingContext2D, face: Face, box: Box, colour: string, ratio: number): void {
   const size = Math.round(Math.min(14, Math.max(10, box.width / ratio / 6)) * ratio);
   pen.font = `600 ${size}px ${FONT}`;
-  const sure = face.label !== null && face.confidence !== null ? ` ${percent(face.confidence)}` : "";
+  const confidence = sureOf(face);
+  const sure = confidence === null ? "" : ` ${percent(confidence)}`;
   const small = box.width < 70 * ratio;
   const text = `${face.track_id ?? ""} ${nameOf(face.label)}${small ? "" : sure}`.trim();
   const width = pen.measureText(text).width + size * 0.8;

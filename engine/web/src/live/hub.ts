@@ -18,6 +18,8 @@ export interface Picture {
   capturedAt: string;
   width: number;
   height: number;
+  /** From the frame's arrival at the engine to this picture of it; null for recordings. */
+  latencyMs: number | null;
 }
 
 export interface Look {
@@ -33,6 +35,7 @@ export class PreviewHub {
   private look: Look = { blur: false, width: 640 };
   private timer = 0;
   private stop: (() => void) | null = null;
+  private alone: { id: string; width: number } | null = null;
 
   watch(id: string, take: Sink, fail: Failure): () => void {
     const mine = { take, fail };
@@ -52,6 +55,13 @@ export class PreviewHub {
     this.change();
   }
 
+  /** While one camera fills the screen only it is asked for, in a width of its own; null: all again. */
+  only(alone: { id: string; width: number } | null): void {
+    if (this.alone?.id === alone?.id && this.alone?.width === alone?.width) return;
+    this.alone = alone;
+    this.change();
+  }
+
   close(): void {
     clearTimeout(this.timer);
     this.end();
@@ -66,14 +76,16 @@ export class PreviewHub {
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => {
       this.end();
-      const ids = [...this.sinks.keys()].sort();
+      const { alone } = this;
+      const ids = alone ? [alone.id].filter((id) => this.sinks.has(id)) : [...this.sinks.keys()].sort();
       if (ids.length) this.stop = whileVisible(() => this.follow(ids));
     }, SETTLE_MS);
   }
 
   private follow(ids: string[]): () => void {
     const ending = new AbortController();
-    const { blur, width } = this.look;
+    const { blur } = this.look;
+    const width = this.alone?.width ?? this.look.width;
     const only = ids.length === 1 ? ids[0] : undefined;
     const url =
       only === undefined
@@ -134,7 +146,12 @@ function pictureOf(part: Part): Picture {
     capturedAt: part.headers.get("x-captured-at") ?? "",
     width,
     height,
+    latencyMs: numberIn(part.headers.get("x-latency-ms")),
   };
+}
+
+function numberIn(text: string | undefined): number | null {
+  return text && Number.isFinite(Number(text)) ? Number(text) : null;
 }
 
 /** A list that cannot be read is an empty one: the picture is worth showing without it. */

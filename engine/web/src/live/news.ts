@@ -3,6 +3,8 @@ import type { EngineEvent, Face } from "../types";
 
 const LATENCIES = 40;
 const LINES = 80;
+/** Events from before are no measure of now. */
+const EVENT_MS = 60_000;
 /** A face of which nothing was heard for so long is not drawn from events any more. */
 const STALE_MS = 2_500;
 
@@ -12,6 +14,12 @@ export interface Seen {
   height: number;
 }
 
+/** How long a camera's frames take, and to what: an event, or, where there are no faces to tell of, their picture. */
+export interface Latency {
+  ms: number | null;
+  to: "event" | "picture";
+}
+
 interface Known {
   face: Face;
   heard: number;
@@ -19,13 +27,14 @@ interface Known {
 
 export class News {
   lines: EngineEvent[] = [];
-  private readonly latencies = new Map<string, number[]>();
+  private readonly events = new Map<string, { heard: number; list: number[] }>();
+  private readonly pictures = new Map<string, number[]>();
   private readonly known = new Map<string, Map<string, Known>>();
   private readonly sizes = new Map<string, { width: number; height: number }>();
 
   /** Takes an event; says whether the ticker has a new line. */
   take(event: EngineEvent, now: number): boolean {
-    if (typeof event.latency_ms === "number") this.time(event.source_id, event.latency_ms);
+    if (typeof event.latency_ms === "number") this.time(event.source_id, event.latency_ms, now);
     if (event.track_uid) this.see(event, event.track_uid, now);
     return this.tell([event]);
   }
@@ -38,10 +47,16 @@ export class News {
     return fresh.length > 0;
   }
 
+  /** A picture came that took so long. */
+  picture(source: string, latency: number | null): void {
+    if (latency !== null) this.pictures.set(source, [...(this.pictures.get(source) ?? []), latency].slice(-LATENCIES));
+  }
+
   /** The median of the latest latencies of a camera, in milliseconds. */
-  latency(source: string): number | null {
-    const sorted = [...(this.latencies.get(source) ?? [])].sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? null;
+  latency(source: string, now: number): Latency {
+    const told = this.events.get(source);
+    if (told && now - told.heard < EVENT_MS) return { ms: median(told.list), to: "event" };
+    return { ms: median(this.pictures.get(source) ?? []), to: "picture" };
   }
 
   /** The faces of a camera as its events told them, for engines without previews. */
@@ -51,10 +66,10 @@ export class News {
     return { faces: [...mine.values()].map(({ face }) => face), ...(this.sizes.get(source) ?? { width: 0, height: 0 }) };
   }
 
-  private time(source: string, latency: number): void {
-    const list = this.latencies.get(source) ?? [];
-    list.push(latency);
-    this.latencies.set(source, list.slice(-LATENCIES));
+  private time(source: string, latency: number, now: number): void {
+    const before = this.events.get(source);
+    const list = before && now - before.heard < EVENT_MS ? before.list : [];
+    this.events.set(source, { heard: now, list: [...list, latency].slice(-LATENCIES) });
   }
 
   private see(event: EngineEvent, uid: string, now: number): void {
@@ -77,4 +92,9 @@ export class News {
     };
     mine.set(uid, { face, heard: now });
   }
+}
+
+function median(values: readonly number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
 }

@@ -12,6 +12,8 @@ export interface Shown {
 export class Screen {
   skipped = 0;
   drawn = 0;
+  /** When the picture on show was drawn, on the page's clock; null while there is none. */
+  shownAt: number | null = null;
   private next: Picture | null = null;
   private busy = false;
   private last: Frame | null = null;
@@ -49,6 +51,7 @@ export class Screen {
     this.next = null;
     this.last?.picture?.close();
     this.last = null;
+    this.shownAt = null;
     this.canvas.getContext("2d", { alpha: false })?.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
@@ -82,6 +85,7 @@ export class Screen {
     if (this.last?.picture !== frame.picture) this.last?.picture?.close();
     this.last = frame;
     this.drawn += 1;
+    this.shownAt = performance.now();
     const boxes = draw(this.canvas, frame, Math.min(devicePixelRatio || 1, 2));
     this.canvas.dataset.at = shown.capturedAt;
     this.canvas.dataset.frame = String(shown.frameIndex);

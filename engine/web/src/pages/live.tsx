@@ -1,9 +1,10 @@
 /** The wall of cameras, and what happens in front of them. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api";
 import { UseWebcam } from "../camera/panel";
 import { whileVisible } from "../connection";
 import { followEvents } from "../live/events";
+import { canFill, toggleFull, useFull } from "../live/full";
 import { PreviewHub } from "../live/hub";
 import { News } from "../live/news";
 import { Header, Switch } from "../parts/basics";
@@ -60,10 +61,14 @@ export function columns(count: number): number {
   return count <= 9 ? 3 : 4;
 }
 
-function useHub(blur: boolean, count: number): PreviewHub {
+/** The width to ask for, by columns: of the page, and of the whole screen. */
+const WIDTHS = [0, 1280, 800, 640, 480];
+const FULL_WIDTHS = [0, 1280, 1280, 800, 640];
+
+function useHub(blur: boolean, count: number, full: boolean): PreviewHub {
   const hub = useMemo(() => new PreviewHub(), []);
   useEffect(() => () => hub.close(), [hub]);
-  const width = [0, 1280, 800, 640, 480][columns(count)] ?? 480;
+  const width = (full ? FULL_WIDTHS : WIDTHS)[columns(count)] ?? 480;
   useEffect(() => hub.show({ blur, width }), [hub, blur, width]);
   return hub;
 }
@@ -73,11 +78,14 @@ function Wall({ status }: { status: Status }) {
   const [blur, setBlur] = useState(localStorage.getItem(STORE) === "on");
   const [paused, setPaused] = useState(false);
   const [news, round] = useNews(!session.aggregate_only);
-  const hub = useHub(blur, status.sources.length);
+  const wall = useRef<HTMLDivElement>(null);
+  const full = useFull(wall);
+  const hub = useHub(blur, status.sources.length, full);
   const change = (on: boolean) => {
     localStorage.setItem(STORE, on ? "on" : "off");
     setBlur(on);
   };
+  if (status.sources.length === 0) return <NoCameras />;
   return (
     <>
       <Header title={t("live.title")} lead={summary(status.sources)}>
@@ -87,19 +95,21 @@ function Wall({ status }: { status: Status }) {
           <Icon name={paused ? "play" : "pause"} />
           {t(paused ? "live.resumeAll" : "live.pauseAll")}
         </button>
+        {canFill() && (
+          <button type="button" onClick={() => toggleFull(wall)}>
+            <Icon name="full" />
+            {t("live.fullWall")}
+          </button>
+        )}
       </Header>
-      {status.sources.length === 0 ? (
-        <NoCameras />
-      ) : (
-        <div class="live">
-          <div class={`wall columns-${columns(status.sources.length)}`}>
-            {status.sources.map((source) => (
-              <Tile key={source.source_id} source={source} hub={hub} news={news} held={paused} blur={blur} />
-            ))}
-          </div>
-          {!session.aggregate_only && <Ticker lines={news.lines} round={round} />}
+      <div class="live">
+        <div class={`wall columns-${columns(status.sources.length)}`} ref={wall}>
+          {status.sources.map((source) => (
+            <Tile key={source.source_id} source={source} hub={hub} news={news} held={paused} blur={blur} filled={full} />
+          ))}
         </div>
-      )}
+        {!session.aggregate_only && <Ticker lines={news.lines} round={round} />}
+      </div>
     </>
   );
 }
@@ -116,12 +126,15 @@ export function facesText(count: number): string {
 
 function NoCameras() {
   return (
-    <Note icon="cameras" title={t("live.empty")} how={t("live.emptyHow")}>
-      <a class="button main" href={href(["cameras"], { add: "1" })}>
-        <Icon name="plus" />
-        {t("live.addCamera")}
-      </a>
-      <UseWebcam />
-    </Note>
+    <>
+      <Header title={t("live.title")} />
+      <Note icon="cameras" title={t("live.empty")} how={t("live.emptyHow")}>
+        <a class="button main" href={href(["cameras"], { add: "1" })}>
+          <Icon name="plus" />
+          {t("live.addCamera")}
+        </a>
+        <UseWebcam />
+      </Note>
+    </>
   );
 }

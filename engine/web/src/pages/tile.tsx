@@ -1,15 +1,17 @@
 /** One camera on the wall: its picture, and above and below it what is known. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "../api";
-import { nameOf } from "../emotions";
-import { number, percent } from "../format";
+import { useTrouble } from "../connection";
+import { nameOf, sureOf } from "../emotions";
+import { duration, number, percent } from "../format";
+import { canFill, toggleFull, useFull } from "../live/full";
 import type { PreviewHub } from "../live/hub";
-import type { News } from "../live/news";
-import { Screen, type Shown } from "../live/screen";
+import type { Latency, News } from "../live/news";
+import { useAge, useScreen, useSeen } from "../live/sight";
 import { Icon } from "../parts/icons";
 import { causeText, stateText } from "../sources";
 import { t } from "../text";
-import type { Source } from "../types";
+import type { Face, Source } from "../types";
 import { facesText } from "./live";
 
 interface TileProps {
@@ -18,60 +20,42 @@ interface TileProps {
   news: News;
   held: boolean;
   blur: boolean;
+  /** Whether the whole wall fills the screen: nothing else can tell of trouble then. */
+  filled: boolean;
 }
 
-const TELL_MS = 500;
+/** A picture older than this is told to be; of slow cameras, than three of their periods. */
+const OLD_S = 5;
 
-/** True while some of the element can be seen. */
-function useSeen(box: { current: HTMLElement | null }): boolean {
-  const [seen, setSeen] = useState(false);
+const isDead = ({ state }: Source): boolean => state === "offline" || state === "ended" || state === "paused";
+
+function oldAfter({ fps }: Source): number {
+  return fps > 0 ? Math.max(OLD_S, Math.ceil(3 / fps)) : OLD_S;
+}
+
+/** While a tile fills the screen its camera alone is asked for, as large as the screen can use. */
+function useWide(hub: PreviewHub, id: string, full: boolean): void {
   useEffect(() => {
-    if (!box.current) return undefined;
-    const watcher = new IntersectionObserver((entries) => setSeen(entries.some((entry) => entry.isIntersecting)));
-    watcher.observe(box.current);
-    return () => watcher.disconnect();
-  }, []);
-  return seen;
+    if (!full) return undefined;
+    hub.only({ id, width: screen.width * devicePixelRatio > 1280 ? 1920 : 1280 });
+    return () => hub.only(null);
+  }, [hub, id, full]);
 }
 
-/** A screen on the canvas, as large as its place. What it shows is told at most twice a second. */
-function useScreen(canvas: { current: HTMLCanvasElement | null }): [{ current: Screen | null }, Shown | null, () => void] {
-  const screen = useRef<Screen | null>(null);
-  const [shown, setShown] = useState<Shown | null>(null);
-  useEffect(() => {
-    const here = canvas.current;
-    if (!here) return undefined;
-    let told = -Infinity;
-    const made = new Screen(here, (now) => {
-      if (performance.now() - told < TELL_MS) return;
-      told = performance.now();
-      setShown(now);
-    });
-    screen.current = made;
-    const watcher = new ResizeObserver(() => made.resize(here.clientWidth, here.clientHeight));
-    watcher.observe(here);
-    return () => {
-      watcher.disconnect();
-      made.close();
-    };
-  }, []);
-  const forget = () => {
-    screen.current?.clear();
-    setShown(null);
-  };
-  return [screen, shown, forget];
-}
-
-export function Tile({ source, hub, news, held, blur }: TileProps) {
+export function Tile({ source, hub, news, held, blur, filled }: TileProps) {
   const id = source.source_id;
   const box = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const seen = useSeen(box);
+  const full = useFull(box);
+  const trouble = useTrouble();
   const [paused, setPaused] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [screen, shown, forget] = useScreen(canvas);
+  const { screen, shown, forget } = useScreen(canvas);
   const still = paused || held;
-  const dead = source.state === "offline" || source.state === "ended" || source.state === "paused";
+  const dead = isDead(source);
+  const age = useAge(screen, !still && !dead, oldAfter(source));
+  useWide(hub, id, full);
 
   useEffect(() => forget(), [blur]);
   useEffect(() => {
@@ -80,9 +64,10 @@ export function Tile({ source, hub, news, held, blur }: TileProps) {
       id,
       (picture) => {
         setProblem(null);
+        news.picture(id, picture.latencyMs);
         screen.current?.offer(picture);
       },
-      (trouble) => setProblem(trouble.status ? trouble : null),
+      (refused) => setProblem(refused.status ? refused : null),
     );
     // A camera that comes online is asked for anew: the engine may not have known it before.
   }, [hub, id, seen, still, dead, source.state === "online"]);
@@ -95,60 +80,101 @@ export function Tile({ source, hub, news, held, blur }: TileProps) {
     return () => clearInterval(timer);
   }, [problem, still, dead, id]);
 
-  const faces = shown?.faces.length ?? source.tracks;
-  const people = (shown?.faces ?? []).map((face) => `${face.track_id} ${nameOf(face.label)} ${percent(face.confidence)}`);
-  const label = [t("live.picture", { name: id, faces: facesText(faces) }), ...people].join(", ");
+  const visible = dead ? null : (shown?.faces ?? null);
+  const faces = visible?.length ?? source.tracks;
+  const away = trouble === "";
+  // Otherwise the bar at the top of the page tells.
+  const wrong = full || filled ? trouble || (away && t("live.away")) : null;
   return (
     <article class={`tile ${source.state}`} ref={box} aria-label={id}>
       <div class="screen">
-        <canvas ref={canvas} role="img" aria-label={label} />
-        <Over source={source} waiting={!shown} problem={problem} still={still} />
+        <canvas ref={canvas} role="img" aria-label={described(id, faces, visible ?? [])} />
+        <Over source={source} />
+        <Strip lines={[wrong, still && t("live.paused"), problem && t("live.noPicture"), age !== null && t("live.age", { time: duration(age) })]}
+          title={problem?.message} waiting={!shown && !dead} />
+        <Controls name={id} paused={paused} full={full} onPause={() => setPaused(!paused)} onFull={() => toggleFull(box)} />
       </div>
       <footer>
-        <i class={`dot ${source.state}`} />
-        <strong><bdi>{id}</bdi></strong>
-        <span class={source.state === "online" ? "sr" : "state"}>{stateText(source)}</span>
-        <Facts source={source} faces={faces} latency={news.latency(id)} />
-        <button type="button" class="bare" aria-label={t(paused ? "live.resume" : "live.pause", { name: id })} aria-pressed={paused}
-          onClick={() => setPaused(!paused)}>
-          <Icon name={paused ? "play" : "pause"} />
-        </button>
-        <button type="button" class="bare" aria-label={t("live.full", { name: id })} onClick={() => toggleFull(box.current)}>
-          <Icon name="full" />
-        </button>
+        <p class="who">
+          <i class={`dot ${away ? "away" : source.state}`} />
+          <strong title={id}><bdi>{id}</bdi></strong>
+        </p>
+        <Facts source={source} faces={faces} latency={news.latency(id, performance.now())} away={away} />
       </footer>
     </article>
   );
 }
 
-function Facts({ source, faces, latency }: { source: Source; faces: number; latency: number | null }) {
+function described(name: string, count: number, faces: readonly Face[]): string {
+  const people = faces.map((face) => {
+    const sure = sureOf(face);
+    return `${face.track_id} ${nameOf(face.label)}${sure === null ? "" : ` ${percent(sure)}`}`;
+  });
+  return [t("live.picture", { name, faces: facesText(count) }), ...people].join(", ");
+}
+
+function Facts({ source, faces, latency, away }: { source: Source; faces: number; latency: Latency; away: boolean }) {
+  // What was measured is told only while it is.
+  const live = source.state === "online" && !away;
   return (
-    <span class="facts">
-      <span>{number(source.fps, 1)} {t("unit.fps")}</span>
-      <span title={t("live.latency")}>{number(latency)} {t("unit.ms")}</span>
-      <span title={t("live.faces")} class="faces">{facesText(faces)}</span>
-    </span>
+    <p class="facts">
+      <span class={live ? "state fine" : "state"}>{away ? t("live.noAnswer") : stateText(source)}</span>
+      {live && <span>{number(source.fps, 1)} {t("unit.fps")}</span>}
+      {live && <span title={t(latency.to === "event" ? "live.latency" : "live.latencyPicture")}>{brief(latency.ms)}</span>}
+      {!isDead(source) && (
+        <span title={t("live.faces")} class="faces">
+          <Icon name="tracks" />
+          <span aria-hidden="true">{number(faces)}</span>
+          <span class="sr">{facesText(faces)}</span>
+        </span>
+      )}
+    </p>
   );
 }
 
-/** What lies over the picture while there is none, or it stands still. */
-function Over({ source, waiting, problem, still }: { source: Source; waiting: boolean; problem: Problem | null; still: boolean }) {
-  const cause = causeText(source);
-  if (source.state !== "online" && source.state !== "connecting") {
-    return (
-      <div class="over">
-        <Icon name={source.state === "paused" ? "pause" : "alert"} />
-        <b>{stateText(source)}</b>
-        {cause && <span>{cause}</span>}
-      </div>
-    );
-  }
-  if (still) return <div class="over thin"><b>{t("live.paused")}</b></div>;
-  if (problem) return <div class="over thin" title={problem.message}><b>{t("live.noPicture")}</b></div>;
-  return waiting ? <div class="over quiet"><b>{t("live.wait")}</b></div> : null;
+/** Milliseconds in few letters. */
+function brief(ms: number | null): string {
+  return ms !== null && ms >= 1000 ? duration(ms / 1000) : `${number(ms)} ${t("unit.ms")}`;
 }
 
-function toggleFull(element: HTMLElement | null): void {
-  if (document.fullscreenElement) void document.exitFullscreen();
-  else void element?.requestFullscreen().catch(() => undefined);
+/** Shown while the pointer or the keyboard is here, and always where there is no pointer. */
+function Controls({ name, paused, full, onPause, onFull }: {
+  name: string;
+  paused: boolean;
+  full: boolean;
+  onPause: () => void;
+  onFull: () => void;
+}) {
+  return (
+    <div class="controls">
+      <button type="button" class="bare" aria-label={t(paused ? "live.resume" : "live.pause", { name })} aria-pressed={paused} onClick={onPause}>
+        <Icon name={paused ? "play" : "pause"} />
+      </button>
+      {canFill() && (
+        <button type="button" class="bare" aria-label={t(full ? "live.leaveFull" : "live.full", { name })} onClick={onFull}>
+          <Icon name={full ? "close" : "full"} />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Over the whole picture, where the camera gives none. */
+function Over({ source }: { source: Source }) {
+  if (source.state === "online" || source.state === "connecting") return null;
+  const cause = causeText(source);
+  return (
+    <div class="over">
+      <Icon name={source.state === "paused" ? "pause" : "alert"} />
+      <b>{stateText(source)}</b>
+      {cause && <span title={cause}>{cause}</span>}
+    </div>
+  );
+}
+
+/** At the foot of a picture that stands still, or is missing: why. */
+function Strip({ lines, title, waiting }: { lines: readonly (string | false | null)[]; title: string | undefined; waiting: boolean }) {
+  const told = lines.filter((line): line is string => Boolean(line));
+  if (told.length > 0) return <div class="over thin" title={title}>{told.map((line) => <b key={line}>{line}</b>)}</div>;
+  return waiting ? <div class="over quiet"><b>{t("live.wait")}</b></div> : null;
 }

@@ -1,6 +1,6 @@
 /** The small parts that pages are made of. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { colourOf, inkOn, nameOf } from "../emotions";
 import { percent } from "../format";
 import { t } from "../text";
@@ -111,7 +111,7 @@ export function Switch({ name, on, onChange }: { name: string; on: boolean; onCh
 /** A question on top of the page; Escape and Cancel close it. */
 export function Dialog({ title, onClose, children }: { title: ComponentChildren; onClose: () => void; children: ComponentChildren }) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
     return () => dialog?.close();
