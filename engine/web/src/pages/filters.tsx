@@ -1,0 +1,80 @@
+/** Which tracks are listed: the filters, as they stand in the address, and what is wrong with them. */
+import { KNOWN, nameOf } from "../emotions";
+import { fromLocal, toLocal } from "../format";
+import { Field, Select } from "../parts/basics";
+import { useStatus } from "../poll";
+import { refine } from "../route";
+import { type Key, t } from "../text";
+
+const NAMES = ["source_id", "label", "from", "to", "min_duration_s"] as const;
+const LONGEST_S = 1e9;
+
+export type Filters = Partial<Record<(typeof NAMES)[number], string>>;
+export type Mistakes = Partial<Record<(typeof NAMES)[number], Key>>;
+
+export function filtersIn(query: URLSearchParams): Filters {
+  const found: Filters = {};
+  for (const name of NAMES) {
+    const value = query.get(name);
+    if (value) found[name] = value;
+  }
+  return found;
+}
+
+function isMoment(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+function isDuration(text: string): boolean {
+  return /^(\d+\.?\d*|\.\d+)([eE]-?\d+)?$/.test(text) && Number(text) <= LONGEST_S;
+}
+
+/** What the engine would refuse, said where it was written. */
+export function mistakesIn({ from, to, min_duration_s: least }: Filters): Mistakes {
+  const found: Mistakes = {};
+  if (from !== undefined && !isMoment(from)) found.from = "tracks.badTime";
+  if (to !== undefined && !isMoment(to)) found.to = "tracks.badTime";
+  else if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to)) found.to = "tracks.badOrder";
+  if (least !== undefined && !isDuration(least)) found.min_duration_s = "tracks.badDuration";
+  return found;
+}
+
+/** `filters` without those that are wrong. */
+export function withoutMistakes(filters: Filters, mistakes: Mistakes): Filters {
+  return Object.fromEntries(Object.entries(filters).filter(([name]) => !(name in mistakes)));
+}
+
+export function FilterBar({ filters, mistakes }: { filters: Filters; mistakes: Mistakes }) {
+  const status = useStatus(10_000);
+  const change = (part: Filters) => refine(["tracks"], { ...filters, ...part });
+  const ids = new Set((status.data?.sources ?? []).map((source) => source.source_id));
+  if (filters.source_id) ids.add(filters.source_id);
+  const cameras = [["", t("tracks.allCameras")] as const, ...[...ids].sort().map((id) => [id, id] as const)];
+  const labels = [["", t("emotion.any")] as const, ...KNOWN.map((label) => [label, nameOf(label)] as const)];
+  return (
+    <form class="filters" onSubmit={(event) => event.preventDefault()}>
+      <Select name={t("tracks.camera")} value={filters.source_id ?? ""} options={cameras} onChange={(id) => change({ source_id: id })} />
+      <Select name={t("tracks.emotion")} value={filters.label ?? ""} options={labels} onChange={(label) => change({ label })} />
+      {(["from", "to"] as const).map((name) => (
+        <Field name={t(`tracks.${name}`)} kind="time" key={name} {...errorOf(mistakes[name])}>
+          <input type="datetime-local" value={toLocal(filters[name])} aria-invalid={name in mistakes}
+            onChange={(event) => change({ [name]: fromLocal(event.currentTarget.value) ?? "" })} />
+        </Field>
+      ))}
+      <Field name={t("tracks.minDuration")} {...errorOf(mistakes.min_duration_s)}>
+        <input type="number" min="0" step="any" inputMode="decimal" value={filters.min_duration_s ?? ""} aria-invalid={"min_duration_s" in mistakes}
+          onChange={(event) => change({ min_duration_s: event.currentTarget.value })} />
+      </Field>
+      {Object.keys(filters).length > 0 && (
+        <button type="button" onClick={() => refine(["tracks"], {})}>
+          {t("tracks.clear")}
+        </button>
+      )}
+      <p class="sr" role="status">{Object.values(mistakes).map((key) => t(key)).join(". ")}</p>
+    </form>
+  );
+}
+
+function errorOf(mistake: Key | undefined): { error?: string } {
+  return mistake ? { error: t(mistake) } : {};
+}
