@@ -1,4 +1,5 @@
 /** Which tracks are listed: the filters, as they stand in the address, and what is wrong with them. */
+import { useState } from "preact/hooks";
 import { KNOWN, nameOf } from "../emotions";
 import { fromLocal, toLocal } from "../format";
 import { Field, Select } from "../parts/basics";
@@ -57,13 +58,13 @@ export function FilterBar({ filters, mistakes }: { filters: Filters; mistakes: M
       <Select name={t("tracks.emotion")} value={filters.label ?? ""} options={labels} onChange={(label) => change({ label })} />
       {(["from", "to"] as const).map((name) => (
         <Field name={t(`tracks.${name}`)} kind="time" key={name} {...errorOf(mistakes[name])}>
-          <input type="datetime-local" value={toLocal(filters[name])} aria-invalid={name in mistakes}
-            onChange={(event) => change({ [name]: fromLocal(event.currentTarget.value) ?? "" })} />
+          <Written type="datetime-local" value={toLocal(filters[name])} wrong={name in mistakes}
+            onDone={(text) => change({ [name]: fromLocal(text) ?? "" })} />
         </Field>
       ))}
       <Field name={t("tracks.minDuration")} {...errorOf(mistakes.min_duration_s)}>
-        <input type="number" min="0" step="any" inputMode="decimal" value={filters.min_duration_s ?? ""} aria-invalid={"min_duration_s" in mistakes}
-          onChange={(event) => change({ min_duration_s: event.currentTarget.value })} />
+        <Written type="number" value={filters.min_duration_s ?? ""} wrong={"min_duration_s" in mistakes}
+          onDone={(text) => change({ min_duration_s: text })} />
       </Field>
       {Object.keys(filters).length > 0 && (
         <button type="button" onClick={() => refine(["tracks"], {})}>
@@ -72,6 +73,19 @@ export function FilterBar({ filters, mistakes }: { filters: Filters; mistakes: M
       )}
       <p class="sr" role="status">{Object.values(mistakes).map((key) => t(key)).join(". ")}</p>
     </form>
+  );
+}
+
+/** A field that keeps what is being written until it is done, though the page is drawn anew meanwhile. */
+function Written({ type, value, wrong, onDone }: { type: "number" | "datetime-local"; value: string; wrong: boolean; onDone: (text: string) => void }) {
+  const [draft, setDraft] = useState<string | null>(null);
+  const done = (text: string) => {
+    setDraft(null);
+    onDone(text);
+  };
+  return (
+    <input type={type} value={draft ?? value} aria-invalid={wrong} {...(type === "number" ? { min: "0", step: "any" } : {})}
+      onInput={(event) => setDraft(event.currentTarget.value)} onChange={(event) => done(event.currentTarget.value)} />
   );
 }
 
