@@ -171,7 +171,7 @@ def test_one_person_has_a_timeline_changes_and_files_to_take_along(
     assert face.evaluate("face => face.width") == 112
     page.get_by_role("heading", name="Changes").wait_for()
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="Samples (CSV)").click()
     download.value.save_as(tmp_path / "person.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "person.csv").read_text(encoding="utf-8"))))
     assert rows and {"at", "label", "confidence", "happiness", "neutral"} <= set(rows[0])

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,99 @@ def test_six_hours_of_one_person_are_all_there_and_asked_for_once(browser: Any) 
         chart.wait_for(timeout=2 * WAIT_MS)
         assert "Of all 22,000 samples" in (chart.get_attribute("aria-label") or "")
         timelines = [one for one in asked if "/timeline" in one]
-        page.wait_for_timeout(4000)
+        began = time.monotonic()
+        with page.expect_request(lambda request: "/timeline" in request.url, timeout=2 * WAIT_MS):
+            pass
+        page.wait_for_timeout(500)
         again = [one for one in asked if "/timeline" in one][len(timelines) :]
-        assert len(timelines) >= 22 and 1 <= len(again) <= 3, (len(timelines), len(again))
+        # One page every three seconds, however many there are.
+        most = 2 + (time.monotonic() - began) / 3
+        assert len(timelines) >= 22 and 1 <= len(again) <= most, (len(timelines), len(again))
         assert min(page.evaluate(INK)) > 0.8
+
+
+def moody(count: int, every_s: int = 2) -> list[EmotionEvent]:
+    """One track of which the emotion changes again and again."""
+    labels = ("neutral", "happiness", "surprise")
+    told = seen([0], labels[0])
+    told += [
+        event(
+            place + 1, "emotion_changed", at=at(place * every_s), label=labels[place % 3], before=labels[place % 3 - 1]
+        )
+        for place in range(1, count)
+    ]
+    return told
+
+
+def test_a_long_track_of_many_changes_is_a_page_of_bounded_size(browser: Any) -> None:
+    history, place = person(moody(4000))
+    with served(FixedView(), history) as url, Visitor(browser, url) as visitor:
+        page = visitor.go(place)
+        page.locator(".changes tbody tr").first.wait_for(timeout=WAIT_MS)
+        assert page.evaluate("document.querySelectorAll('*').length") < 2500
+        assert page.evaluate("document.documentElement.scrollHeight") < 4000
+        name = page.locator(".segments").get_attribute("aria-label") or ""
+        assert len(name) < 200 and "neutral 3" in name
+        assert min(page.evaluate(INK)) > 0.8
+        first, last = (page.locator(f".changes tbody tr:{place} time") for place in ("first-child", "last-child"))
+        assert first.get_attribute("datetime") == at(3999 * 2) and last.get_attribute("datetime") == at(3950 * 2)
+        page.get_by_text("The latest 50 of 3,999").wait_for()
+        page.get_by_role("button", name="Show more").click()
+        page.get_by_text("The latest 250 of 3,999").wait_for()
+
+
+def test_what_has_not_grown_is_not_drawn_anew_and_what_has_is(browser: Any) -> None:
+    history, place = person(moody(200))
+    with served(FixedView(), history) as url, Visitor(browser, url) as visitor:
+        page = visitor.go(place)
+        page.locator(".changes tbody tr").first.wait_for(timeout=WAIT_MS)
+        page.evaluate("""() => {
+          window.drawn = 0;
+          const clear = CanvasRenderingContext2D.prototype.clearRect;
+          CanvasRenderingContext2D.prototype.clearRect = function (...box) { window.drawn++; clear.apply(this, box); };
+        }""")
+        for _ in range(2):
+            with page.expect_response(lambda answer: "/events?" in answer.url, timeout=WAIT_MS):
+                pass
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.drawn") == 0
+        history.append([event(900, "emotion_changed", at=at(402), label="anger", before="neutral")])
+        page.locator(".changes", has_text="anger").wait_for(timeout=WAIT_MS)
+        page.wait_for_function("() => window.drawn > 0", timeout=WAIT_MS)
+        assert page.locator(".changes tbody tr").count() == 50
+        page.get_by_text("The latest 50 of 200").wait_for()
+
+
+def test_times_of_a_track_of_several_days_have_the_day(browser: Any) -> None:
+    history, place = person(moody(30, every_s=10_000))
+    with served(FixedView(), history) as url, Visitor(browser, url) as visitor:
+        page = visitor.go(place)
+        times = page.locator(".changes time")
+        times.first.wait_for(timeout=WAIT_MS)
+        told = [one.inner_text().replace("\xa0", " ") for one in (times.first, times.last)]
+        assert told[0].startswith("Wed 25 Nov ") and told[1].startswith("Sun 22 Nov ")
+        said = page.locator(".zoom [role=status]").inner_text().replace("\xa0", " ")
+        assert said.startswith("Sun 22 Nov 10:00:00 \N{EN DASH} Wed 25 Nov ")
+        page.set_viewport_size({"width": 390, "height": 844})
+        lines = times.evaluate_all("all => all.map(time => time.getClientRects().length)")
+        assert set(lines) == {1} and page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_samples_changes_and_all_events_can_be_taken_along(browser: Any, tmp_path: Path) -> None:
+    history, place = person([*moody(40), event(50, "end", at=at(90))])
+    with served(FixedView(), history) as url, Visitor(browser, url) as visitor:
+        page = visitor.go(place)
+        page.locator(".changes tbody tr").first.wait_for(timeout=WAIT_MS)
+        told = {}
+        for name in ("Samples (CSV)", "Changes (CSV)", "All (JSON)"):
+            with page.expect_download(timeout=WAIT_MS) as download:
+                page.get_by_role("button", name=name).click()
+            told[name] = download.value.suggested_filename, Path(download.value.path()).read_text(encoding="utf-8")
+        file, text = told["Samples (CSV)"]
+        assert file.endswith("-samples.csv") and text.startswith("at,label,confidence,neutral,happiness,surprise")
+        file, text = told["Changes (CSV)"]
+        rows = text.splitlines()
+        assert file.endswith("-changes.csv") and rows[0] == "at,before,held_s,after,confidence"
+        assert rows[1] == f"{at(2)},neutral,1.5,happiness,0.8" and len(rows) == 40
+        assert [one["type"] for one in json.loads(told["All (JSON)"][1])["events"]][:2] == ["new", "emotion_changed"]
+        assert len(json.loads(told["All (JSON)"][1])["events"]) == 41

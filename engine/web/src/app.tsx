@@ -91,7 +91,7 @@ function Place({ route }: { route: Route }) {
   useEffect(() => {
     document.title = `${t(`nav.${PAGES.find((name) => name === page) ?? "live"}`)} · moodline`;
   }, [page]);
-  if (page === "tracks") return uid ? <TrackPage uid={uid} /> : <TracksPage query={route.query} />;
+  if (page === "tracks") return uid ? <TrackPage uid={uid} query={route.query} /> : <TracksPage query={route.query} />;
   if (page === "insights") return <InsightsPage query={route.query} />;
   if (page === "cameras") return <CamerasPage />;
   if (page === "engine") return <EnginePage />;

@@ -13,7 +13,7 @@ export const LEAST_S = 10;
 export const OUTER = 0.1;
 /** Of fewer samples than this the band holds all: a tenth of them is nobody. */
 export const FEW = 5;
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
+export const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
 
 /** One place of the band. `count` samples are within `spanS` seconds around `at`, or as many as the stretch has. */
 export interface Spread {

@@ -1,5 +1,5 @@
 /** Numbers and times as people read them, in the language chosen and the time zone of the browser. */
-import { locale, t } from "./text";
+import { type Key, locale, t } from "./text";
 
 const DASH = "–";
 
@@ -28,14 +28,25 @@ export function moment(at: string | number | Date): string {
   return then.toDateString() === new Date().toDateString() ? clock(then) : `${day(then)} ${clock(then)}`;
 }
 
+/** How to write times between two moments: the clock alone where all are of one day, else with the day, and a place to break between. */
+export function clockWithin(from: string | number, to: string | number): (at: string | number) => string {
+  const oneDay = new Date(from).toDateString() === new Date(to).toDateString();
+  return (at) => (oneDay ? clock(at) : `${day(at).replaceAll(" ", "\u00a0")} ${clock(at)}`);
+}
+
+/** The two largest units; a second one that is zero is left out. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return DASH;
   if (seconds < 60) return `${number(seconds, seconds < 10 ? 1 : 0)} ${t("unit.s")}`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} ${t("unit.min")} ${Math.floor(seconds % 60)} ${t("unit.s")}`;
+  if (minutes < 60) return units(minutes, "unit.min", Math.floor(seconds % 60), "unit.s");
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} ${t("unit.h")} ${minutes % 60} ${t("unit.min")}`;
-  return `${Math.floor(hours / 24)} ${t("unit.d")} ${hours % 24} ${t("unit.h")}`;
+  if (hours < 48) return units(hours, "unit.h", minutes % 60, "unit.min");
+  return units(Math.floor(hours / 24), "unit.d", hours % 24, "unit.h");
+}
+
+function units(many: number, large: Key, few: number, small: Key): string {
+  return `${many} ${t(large)}${few ? ` ${few} ${t(small)}` : ""}`;
 }
 
 /** What `<input type="datetime-local">` holds, from and to an RFC 3339 time. */

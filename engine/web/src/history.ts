@@ -1,10 +1,12 @@
 /** One person's samples and events: all pages of them, and what can be read off. */
-import { get } from "./api";
+import { get, type Params } from "./api";
 import { GAP_S } from "./band";
 import { inOrder } from "./emotions";
 import type { EngineEvent, Page, Sample } from "./types";
 
 const LIMIT = 1000;
+/** Asked for at once where only news are wanted. */
+const FEW = 50;
 
 export interface Segment {
   label: string | null;
@@ -29,6 +31,7 @@ export class Growing<T> {
   /** Whether there is more than `most` pages hold. */
   cut = false;
   private readonly full: T[] = [];
+  private held: readonly T[] = [];
   private cursor: string | null = null;
   private pages = 0;
 
@@ -37,23 +40,63 @@ export class Growing<T> {
     private readonly most: number,
   ) {}
 
-  /** Throws `Problem`, and goes on from there the next time. */
-  async all(signal?: AbortSignal): Promise<T[]> {
+  /** The same array again where nothing came. Throws `Problem`, and goes on from there the next time. */
+  async all(signal?: AbortSignal): Promise<readonly T[]> {
     for (;;) {
       const answer: Page<T> = await get<Page<T>>(this.path, { limit: LIMIT, cursor: this.cursor }, signal);
       const last = answer.next_cursor === null || this.pages + 1 >= this.most;
       this.cut = last && answer.next_cursor !== null;
-      if (last) return [...this.full, ...answer.items];
+      if (last) return this.keep([...this.full, ...answer.items]);
       this.full.push(...answer.items);
       this.cursor = answer.next_cursor;
       this.pages += 1;
     }
   }
+
+  private keep(now: readonly T[]): readonly T[] {
+    const same = now.length === this.held.length && JSON.stringify(now.at(-1)) === JSON.stringify(this.held.at(-1));
+    if (!same) this.held = now;
+    return this.held;
+  }
+}
+
+/**
+ * All events of a list that has the newest first, up to `most` pages, told in order of time; asked again it reads down to those it has.
+ */
+export class Latest {
+  private held: readonly EngineEvent[] = [];
+
+  constructor(
+    private readonly params: Params,
+    private readonly most: number,
+  ) {}
+
+  /** The same array again where nothing came. Throws `Problem`, and keeps what it had. */
+  async all(signal?: AbortSignal): Promise<readonly EngineEvent[]> {
+    const newest = this.held.at(-1)?.event_id;
+    const news: EngineEvent[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < this.most; page++) {
+      const limit = newest === undefined ? LIMIT : FEW;
+      const answer: Page<EngineEvent> = await get<Page<EngineEvent>>("events", { ...this.params, limit, cursor }, signal);
+      const known = answer.items.findIndex((one) => one.event_id === newest);
+      news.push(...(known < 0 ? answer.items : answer.items.slice(0, known)));
+      cursor = answer.next_cursor;
+      if (known < 0 && cursor !== null) continue;
+      if (known < 0) this.held = news.reverse();
+      else if (news.length > 0) this.held = [...this.held, ...news.reverse()];
+      return this.held;
+    }
+    this.held = news.reverse();
+    return this.held;
+  }
 }
 
 /** All labels of the samples' scores, in the order in which they are drawn. */
 export function labelsOf(samples: readonly Sample[]): string[] {
-  return inOrder(samples.flatMap((sample) => Object.keys(sample.scores))) as string[];
+  const found = new Set<string>();
+  for (const { scores } of samples) for (const label in scores) found.add(label);
+  return inOrder(found) as string[];
 }
 
 /** Stretches of one label; a gap of more than `gap_s` ends one. Times in seconds since 1970. */
@@ -68,6 +111,34 @@ export function segments(samples: readonly Sample[], gapS = GAP_S): Segment[] {
       found.push({ label: sample.label, from: at, to: at + 1 });
     }
   }
+  return found;
+}
+
+/** A segment to draw: what was told most in it, where more than that was told. */
+export interface Drawn extends Segment {
+  mixed: boolean;
+}
+
+/** What can be seen of `parts`, where segments of less than `least` seconds are drawn together with their neighbours. */
+export function merged(parts: readonly Segment[], from: number, to: number, least: number): Drawn[] {
+  const found: Drawn[] = [];
+  let short: Segment[] = [];
+  const flush = () => {
+    const [first, last] = [short[0], short.at(-1)];
+    if (first && last) found.push({ label: totals(short)[0]?.[0] ?? null, from: first.from, to: last.to, mixed: short.length > 1 });
+    short = [];
+  };
+  for (const part of parts) {
+    if (part.to <= from || part.from >= to) continue;
+    const [first, last] = [short[0], short.at(-1)];
+    if (first && last && (part.from - last.to >= least || last.to - first.from >= least)) flush();
+    if (part.to - part.from < least) short.push(part);
+    else {
+      flush();
+      found.push({ ...part, mixed: false });
+    }
+  }
+  flush();
   return found;
 }
 
@@ -88,28 +159,4 @@ export function changes(events: readonly EngineEvent[]): Change[] {
       confidence: event.after?.confidence ?? null,
       held: event.before?.dwell_s ?? null,
     }));
-}
-
-/** A cell of a CSV file; a leading = + - @ would be a formula to a spreadsheet. */
-function cell(value: string | number | null): string {
-  if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r]/.test(value ?? "") ? `'${value}` : (value ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-export function asCsv(samples: readonly Sample[]): string {
-  const labels = labelsOf(samples);
-  const head = ["at", "label", "confidence", ...labels];
-  const rows = samples.map((one) => [one.at, one.label, one.confidence, ...labels.map((label) => one.scores[label] ?? 0)]);
-  return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-}
-
-/** Hands the text to the browser as a file. */
-export function download(name: string, kind: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: kind }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name.replace(/[^\w.-]+/g, "_").slice(0, 120);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -15,29 +15,29 @@ function asProblem(error: unknown): Problem {
 }
 
 /**
- * The answer to `path`, asked anew every `everyMs` (once where it is 0) while the page can be seen.
+ * What `ask` brings, asked anew every `everyMs` (once where it is 0) while the page can be seen.
  *
- * While the engine is away the last answer stays. `path` null asks nothing.
+ * While the engine is away, and until a new one comes, the last answer stays; another `key` is another question.
+ * `key` null asks nothing.
  */
-export function useAnswer<T>(path: string | null, params: Params = {}, everyMs = 0): Asked<T> {
-  const [state, setState] = useState<{ url: string; data: T | null; problem: Problem | null } | null>(null);
+export function useAsked<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>, everyMs = 0): Asked<T> {
+  const [state, setState] = useState<{ key: string; data: T | null; problem: Problem | null } | null>(null);
   const [round, setRound] = useState(0);
-  const url = path === null ? "" : pathTo(path, params);
-  const latest = useRef(params);
-  latest.current = params;
+  const latest = useRef(ask);
+  latest.current = ask;
   useEffect(() => {
-    if (path === null) return undefined;
+    if (key === null) return undefined;
     return whileVisible(() => {
       const ending = new AbortController();
-      void keepTrying(url, ending.signal, async (alive) => {
+      void keepTrying(key, ending.signal, async (alive) => {
         do {
           try {
-            const data = await get<T>(path, latest.current, ending.signal);
+            const data = await latest.current(ending.signal);
             alive();
-            setState({ url, data, problem: null });
+            setState({ key, data, problem: null });
           } catch (error) {
             if (ending.signal.aborted) return;
-            setState((old) => ({ url, data: old?.url === url ? old.data : null, problem: asProblem(error) }));
+            setState((old) => ({ key, data: old?.key === key ? old.data : null, problem: asProblem(error) }));
             throw error;
           }
           if (everyMs === 0) ending.abort();
@@ -46,10 +46,15 @@ export function useAnswer<T>(path: string | null, params: Params = {}, everyMs =
       });
       return () => ending.abort();
     });
-  }, [url, everyMs, round]);
+  }, [key, everyMs, round]);
   const again = useCallback(() => setRound((n) => n + 1), []);
-  const fresh = state?.url === url ? state : null;
+  const fresh = state?.key === key ? state : null;
   return { data: fresh?.data ?? null, problem: fresh?.problem ?? null, again };
+}
+
+/** The answer to `path`; other parameters are another question. */
+export function useAnswer<T>(path: string | null, params: Params = {}, everyMs = 0): Asked<T> {
+  return useAsked<T>(path === null ? null : pathTo(path, params), (signal) => get<T>(path as string, params, signal), everyMs);
 }
 
 /** The whole run, every two seconds. */

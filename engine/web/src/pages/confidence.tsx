@@ -2,11 +2,11 @@
 import { useCallback, useMemo, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { bandOf, FEW, OUTER, type Spread, stretches, summary } from "../band";
-import { clock, number, percent } from "../format";
+import { number, percent } from "../format";
 import { asPercent, axes, Chart } from "../parts/chart";
 import { t } from "../text";
 import type { Sample } from "../types";
-import type { Span } from "./timeline";
+import type { Said, Span } from "./timeline";
 
 /** So many places are drawn at most for one stretch: more than eyes can tell apart. */
 const COLUMNS = 240;
@@ -17,7 +17,7 @@ interface Hovered {
   left: number;
 }
 
-export function Confidence({ samples, span, cursor }: { samples: readonly Sample[]; span: Span; cursor: uPlot.Cursor }) {
+export function Confidence({ samples, span, cursor, said }: { samples: readonly Sample[]; span: Span; cursor: uPlot.Cursor; said: Said }) {
   const [from, to] = span;
   const runs = useMemo(() => stretches(samples), [samples]);
   const band = useMemo(() => bandOf(runs, from, to, COLUMNS), [runs, from, to]);
@@ -58,9 +58,9 @@ export function Confidence({ samples, span, cursor }: { samples: readonly Sample
       <div class="confidence">
         <Chart name={`${t("track.confidenceLabel", { band: bandText(band.spanS) })} ${told.all ? inAll(told.all) : t("track.noConfidence")}`}
           height={96} data={data} options={options} range={span} />
-        {hovered && point && point.count > 0 && <Tip left={hovered.left} text={spreadText(point as Spread, band.spanS)} at={point.at} />}
+        {hovered && point && point.count > 0 && <Tip left={hovered.left} text={spreadText(point as Spread, band.spanS)} at={said(point.at * 1000)} />}
       </div>
-      <Numbers parts={told.parts} />
+      <Numbers parts={told.parts} said={said} />
     </>
   );
 }
@@ -85,16 +85,16 @@ function spreadText(point: Spread, spanS: number): string {
   return t(point.count < FEW ? "track.bandFew" : "track.bandAt", { middle, n: number(point.count), time: spanText(spanS), low: percent(point.low), high: percent(point.high) });
 }
 
-function Tip({ left, at, text }: { left: number; at: number; text: string }) {
+function Tip({ left, at, text }: { left: number; at: string; text: string }) {
   return (
     <p class="tip" aria-hidden="true" style={{ "--at": `${left}px` }}>
-      <time>{clock(at * 1000)}</time> {text}
+      <time>{at}</time> {text}
     </p>
   );
 }
 
 /** The same as numbers, for those who cannot see the chart. */
-function Numbers({ parts }: { parts: readonly Spread[] }) {
+function Numbers({ parts, said }: { parts: readonly Spread[]; said: Said }) {
   if (parts.length === 0) return null;
   const heads = [t("track.at"), t("track.median"), t("track.bandLow", { share: percent(OUTER) }), t("track.bandHigh", { share: percent(1 - OUTER) }), t("track.bandSamples")];
   return (
@@ -105,7 +105,7 @@ function Numbers({ parts }: { parts: readonly Spread[] }) {
         <tbody>
           {parts.map((part) => (
             <tr key={part.at}>
-              <th scope="row">{clock(part.at * 1000)}</th>
+              <th scope="row">{said(part.at * 1000)}</th>
               <td>{percent(part.middle)}</td><td>{percent(part.low)}</td><td>{percent(part.high)}</td><td>{number(part.count)}</td>
             </tr>
           ))}

@@ -1,26 +1,26 @@
 /** One emotion hour by hour: a line for each camera or day, a cell for each hour. */
-import { useState } from "preact/hooks";
-import { colourOf, nameOf } from "../emotions";
+import { colourOf, inOrder, nameOf } from "../emotions";
 import { day, duration, percent } from "../format";
 import { Card, Select } from "../parts/basics";
 import { dayOf, grouped, hourOf, type Label, share, sum } from "../stats";
 import { t } from "../text";
 import type { Bucket, Stats } from "../types";
+import type { Choosing } from "./choices";
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
-type Rows = "camera" | "day";
 
-export function Heat({ stats, labels }: { stats: Stats; labels: Label[] }) {
-  const known = labels.filter((label): label is string => label !== null);
-  const [chosen, setChosen] = useState<string>(known.includes("happiness") ? "happiness" : (known[0] ?? ""));
-  const [rows, setRows] = useState<Rows>("camera");
-  const label = known.includes(chosen) ? chosen : (known[0] ?? "");
+export function Heat({ stats, labels, choosing: { chosen, choose } }: { stats: Stats; labels: Label[]; choosing: Choosing }) {
+  // What was chosen stays so, though nobody shows it at the moment.
+  const known = inOrder([...labels, ...(chosen.emotion ? [chosen.emotion] : [])]).filter((label): label is string => label !== null);
+  const wanted = chosen.emotion ?? "happiness";
+  const label = known.includes(wanted) ? wanted : (known[0] ?? "");
+  const rows = chosen.rows === "day" ? "day" : "camera";
   const groups = grouped(stats.items, rows === "day" ? dayOf : (bucket) => bucket.source_id ?? "");
   const names = [...groups.keys()].sort();
   const tools = (
     <>
-      <Select name={t("tracks.emotion")} value={label} options={known.map((one) => [one, nameOf(one)] as const)} onChange={setChosen} />
-      <Select name={t("insights.heatRows")} value={rows} onChange={(next) => setRows(next as Rows)}
+      <Select name={t("tracks.emotion")} value={label} options={known.map((one) => [one, nameOf(one)] as const)} onChange={(emotion) => choose({ emotion })} />
+      <Select name={t("insights.heatRows")} value={rows} onChange={(next) => choose({ rows: next })}
         options={[["camera", t("insights.byCamera")], ["day", t("insights.byDay")]]} />
     </>
   );

@@ -16,5 +16,5 @@ export function ShareChart({ name, shares, height }: { name: string; shares: Sha
     }),
     [shares.labels.join()],
   );
-  return <Chart name={t("insights.chart", { name })} height={height} data={data} options={options} />;
+  return <Chart name={t("insights.chart", { name })} height={height} data={data} options={options} range={shares.span} />;
 }

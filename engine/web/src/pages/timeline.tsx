@@ -1,10 +1,10 @@
 /** A person's emotion over time: segments of labels, stacked probabilities, confidence; one cursor and one zoom for all. */
-import { useCallback, useMemo, useState } from "preact/hooks";
+import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { GAP_S } from "../band";
+import { averages, type Point, runsIn } from "../averages";
 import { colourOf, nameOf } from "../emotions";
-import { clock, duration } from "../format";
-import { labelsOf, type Segment } from "../history";
+import { clockWithin, duration, percent } from "../format";
+import { labelsOf, merged, type Segment, totals } from "../history";
 import { Label } from "../parts/basics";
 import { asPercent, axes, Chart, stacked, stackedSeries } from "../parts/chart";
 import { Icon, type IconName } from "../parts/icons";
@@ -17,21 +17,8 @@ export type Span = readonly [number, number];
 
 const CLOSEST_S = 10;
 
-/** What is drawn at `x`, in seconds; null in a gap. */
-interface Point {
-  x: number;
-  sample: Sample | null;
-}
-
-/** A sample stands for its second, so each stretch ends a second after its last; then nothing, as nobody was seen. */
-function pointsOf(samples: readonly Sample[]): Point[] {
-  return samples.flatMap((sample, place) => {
-    const x = Date.parse(sample.at) / 1000;
-    const next = samples[place + 1];
-    if (next && Date.parse(next.at) / 1000 - x <= GAP_S) return [{ x, sample }];
-    return [{ x, sample }, { x: x + 1, sample }, ...(next ? [{ x: x + 1.5, sample: null }] : [])];
-  });
-}
+/** So many places are drawn at most: more than eyes can tell apart. */
+const COLUMNS = 600;
 
 /** `span` made smaller or larger by `factor` around its middle and moved by `by` of itself, within `whole`; null for all. */
 export function moved(span: Span, whole: Span, factor: number, by: number): Span | null {
@@ -44,23 +31,27 @@ export function moved(span: Span, whole: Span, factor: number, by: number): Span
 
 export function Timeline({ samples, parts }: { samples: readonly Sample[]; parts: readonly Segment[] }) {
   const labels = useMemo(() => labelsOf(samples), [samples]);
+  const times = useMemo(() => samples.map((one) => Date.parse(one.at) / 1000), [samples]);
+  const runs = useMemo(() => runsIn(times), [times]);
   const [at, setAt] = useState<number | null>(null);
   const [view, setView] = useState<Span | null>(null);
-  const points = useMemo(() => pointsOf(samples), [samples]);
+  const [first, last] = [times[0] ?? 0, (times.at(-1) ?? 0) + 1];
+  const whole = useMemo<Span>(() => [first, last], [first, last]);
+  const latest = useRef(whole);
+  latest.current = whole;
+  const span = view ?? whole;
+  const points = useMemo(() => averages(samples, times, runs, span, COLUMNS), [samples, times, runs, span[0], span[1]]);
   const shares = useMemo(
-    () => stacked(points.map((one) => one.x), labels.map((label) => points.map(({ sample }) => sample && (sample.scores[label] ?? 0)))),
+    () => stacked(points.map((one) => one.x), labels.map((label) => points.map(({ scores }) => scores && (scores[label] ?? 0)))),
     [points, labels],
   );
-  const [first, last] = [points[0]?.x ?? 0, points.at(-1)?.x ?? 1];
-  const whole = useMemo<Span>(() => [first, last], [first, last]);
-  const span = view ?? whole;
+  const said = clockWithin(first * 1000, last * 1000);
   const follow = useCallback((plot: uPlot) => setAt(plot.cursor.idx ?? null), []);
   const select = useCallback((plot: uPlot) => {
     const { left, width } = plot.select;
     if (width < 1) return;
     plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
-    setView(moved([from, to], [plot.data[0][0] as number, plot.data[0].at(-1) as number], 1, 0));
+    setView(moved([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")], latest.current, 1, 0));
   }, []);
   const cursor = useMemo<uPlot.Cursor>(
     () => ({
@@ -82,15 +73,18 @@ export function Timeline({ samples, parts }: { samples: readonly Sample[]; parts
   return (
     <div class="timeline">
       <div class="row">
-        <Legend labels={labels} point={(at === null ? null : points[at]?.sample) ?? null} />
-        <Zoom span={span} whole={whole} onChange={setView} />
+        <Legend labels={labels} point={(at === null ? null : points[at]) ?? null} said={said} />
+        <Zoom span={span} whole={whole} said={said} onChange={setView} />
       </div>
-      <Segments parts={parts} from={span[0]} to={span[1]} />
+      <Segments parts={parts} from={span[0]} to={span[1]} said={said} />
       <Chart name={t("track.timelineLabel")} height={230} data={shares} options={options} range={span} />
-      <Confidence samples={samples} span={span} cursor={cursor} />
+      <Confidence samples={samples} span={span} cursor={cursor} said={said} />
     </div>
   );
 }
+
+/** Writes a time in milliseconds, with the day where there are several. */
+export type Said = (at: number) => string;
 
 const ZOOMS: readonly (readonly [Key, IconName, number, number])[] = [
   ["track.earlier", "back", 1, -0.5],
@@ -100,50 +94,55 @@ const ZOOMS: readonly (readonly [Key, IconName, number, number])[] = [
 ];
 
 /** With the mouse one draws over a part; these do for keys, fingers and those who do not see the chart. */
-function Zoom({ span, whole, onChange }: { span: Span; whole: Span; onChange: (span: Span | null) => void }) {
+function Zoom({ span, whole, said, onChange }: { span: Span; whole: Span; said: Said; onChange: (span: Span | null) => void }) {
   const all = span[0] === whole[0] && span[1] === whole[1];
   const closest = span[1] - span[0] <= CLOSEST_S;
   const useless = { "track.earlier": all || span[0] <= whole[0], "track.later": all || span[1] >= whole[1], "track.closer": closest, "track.farther": all };
   return (
     <div class="zoom" role="group" aria-label={t("track.zoom")} title={t("track.zoomHow")}>
-      <span class="dim" role="status">{clock(span[0] * 1000)} – {clock(span[1] * 1000)}</span>
-      {ZOOMS.map(([name, icon, factor, by]) => (
-        <button type="button" class="bare" key={name} aria-label={t(name)} title={t(name)} aria-disabled={useless[name as keyof typeof useless]}
-          onClick={() => useless[name as keyof typeof useless] || onChange(moved(span, whole, factor, by))}>
-          <Icon name={icon} />
-        </button>
-      ))}
+      <span class="dim" role="status">{said(span[0] * 1000)} – {said(span[1] * 1000)}</span>
+      <span class="steps">
+        {ZOOMS.map(([name, icon, factor, by]) => (
+          <button type="button" class="bare" key={name} aria-label={t(name)} title={t(name)} aria-disabled={useless[name as keyof typeof useless]}
+            onClick={() => useless[name as keyof typeof useless] || onChange(moved(span, whole, factor, by))}>
+            <Icon name={icon} />
+          </button>
+        ))}
+      </span>
     </div>
   );
 }
 
-function Legend({ labels, point }: { labels: readonly string[]; point: Sample | null }) {
+function Legend({ labels, point, said }: { labels: readonly string[]; point: Point | null; said: Said }) {
+  const scores = point?.scores;
   return (
     <p class="legend">
       {labels.map((label) => (
         <span key={label}>
-          <Label label={label} {...(point ? { confidence: point.scores[label] ?? 0 } : {})} />
+          <Label label={label} {...(scores ? { confidence: scores[label] ?? 0 } : {})} />
         </span>
       ))}
-      <time class="dim">{point ? clock(point.at) : ""}</time>
+      <time class="dim">{point && scores ? said(point.x * 1000) : ""}</time>
     </p>
   );
 }
 
 /** The labels that were told, as a strip above the chart. */
-function Segments({ parts, from, to }: { parts: readonly Segment[]; from: number; to: number }) {
+function Segments({ parts, from, to, said }: { parts: readonly Segment[]; from: number; to: number; said: Said }) {
   const whole = Math.max(to - from, 1);
-  const seen = parts.filter((part) => part.to > from && part.from < to);
-  const text = seen.map((part) => `${nameOf(part.label)} ${duration(part.to - part.from)}`).join(", ");
+  const seen = useMemo(() => merged(parts, from, to, whole / COLUMNS), [parts, from, to]);
+  const sums = totals(seen);
+  const all = sums.reduce((sum, [, seconds]) => sum + seconds, 0);
+  const shares = sums.map(([label, seconds]) => `${nameOf(label)} ${percent(seconds / all)}`).join(", ");
   return (
-    <div class="segments" role="img" aria-label={text}>
+    <div class="segments" role="img" aria-label={t("track.segments", { shares })}>
       {seen.map((part) => (
         <i
           key={part.from}
-          title={`${nameOf(part.label)} · ${clock(part.from * 1000)} · ${duration(part.to - part.from)}`}
+          title={`${part.mixed ? t("track.mostly", { label: nameOf(part.label) }) : nameOf(part.label)} · ${said(part.from * 1000)} · ${duration(part.to - part.from)}`}
           style={{
             left: `${(100 * (Math.max(part.from, from) - from)) / whole}%`,
-            width: `${Math.max(0.3, (100 * (Math.min(part.to, to) - Math.max(part.from, from))) / whole)}%`,
+            width: `${Math.max(0.15, (100 * (Math.min(part.to, to) - Math.max(part.from, from))) / whole)}%`,
             background: colourOf(part.label),
           }}
         />
@@ -151,4 +150,3 @@ function Segments({ parts, from, to }: { parts: readonly Segment[]; from: number
     </div>
   );
 }
-

@@ -2,8 +2,9 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { Problem, send } from "../api";
 import { keepTrying, pause, whileVisible } from "../connection";
-import { clock, duration, moment, number, percent } from "../format";
-import { asCsv, type Change, changes, download, Growing, segments, totals } from "../history";
+import { changesCsv, download, samplesCsv } from "../files";
+import { duration, moment, number, percent } from "../format";
+import { changes, Growing, Latest, segments, totals } from "../history";
 import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
 import { Icon } from "../parts/icons";
 import { Answer, Failed, Loading, Note } from "../parts/states";
@@ -11,22 +12,25 @@ import { Thumbnail } from "../parts/thumbnail";
 import { useAnswer } from "../poll";
 import { href } from "../route";
 import { useMayOperate } from "../session";
-import { t } from "../text";
+import { language, t } from "../text";
 import type { EngineEvent, Sample, Track } from "../types";
+import { Changes } from "./changes";
+import { filtersIn } from "./filters";
 import { Timeline } from "./timeline";
 
 const EVERY_MS = 3000;
 /** Pages of a thousand: samples of a day and more, as there is one a second. */
 const MOST_SAMPLES = 100;
-const MOST_EVENTS = 20;
+const MOST_EVENTS = 50;
 
 interface Past {
-  samples: Sample[];
-  events: EngineEvent[];
+  samples: readonly Sample[];
+  /** Those in which the emotion changed. */
+  events: readonly EngineEvent[];
   cut: boolean;
 }
 
-/** Samples and events, asked for again while the person is in view. */
+/** Samples and changes, asked for again while the person is in view. */
 function usePast(uid: string, active: boolean): [Past | null, Problem | null] {
   const [past, setPast] = useState<Past | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -35,15 +39,16 @@ function usePast(uid: string, active: boolean): [Past | null, Problem | null] {
       whileVisible(() => {
         const ending = new AbortController();
         const timeline = new Growing<Sample>(`tracks/${uid}/timeline`, MOST_SAMPLES);
-        const history = new Growing<EngineEvent>(`tracks/${uid}/history`, MOST_EVENTS);
+        const changed = new Latest({ track_uid: uid, type: "emotion_changed" }, MOST_EVENTS);
         void keepTrying("track", ending.signal, async (alive) => {
           try {
             do {
               const samples = await timeline.all(ending.signal);
-              const events = await history.all(ending.signal);
+              const events = await changed.all(ending.signal);
               alive();
               setProblem(null);
-              setPast({ samples, events, cut: timeline.cut });
+              // Most answers bring nothing new, and drawing hours anew takes time.
+              setPast((old) => (old?.samples === samples && old.events === events ? old : { samples, events, cut: timeline.cut }));
               if (active) await pause(EVERY_MS, ending.signal);
             } while (active && !ending.signal.aborted);
             ending.abort();
@@ -59,25 +64,28 @@ function usePast(uid: string, active: boolean): [Past | null, Problem | null] {
   return [past, problem];
 }
 
-export function TrackPage({ uid }: { uid: string }) {
+export function TrackPage({ uid, query }: { uid: string; query: URLSearchParams }) {
   const [gone, setGone] = useState<string | null>(null);
   const asked = useAnswer<Track>(`tracks/${encodeURIComponent(uid)}`, {}, gone ? 0 : EVERY_MS);
-  if (gone) return <Note icon="trash" title={gone}><Back /></Note>;
+  const list = href(["tracks"], filtersIn(query));
+  if (gone) return <Note icon="trash" title={gone}><Back to={list} /></Note>;
   if (asked.problem && [404, 422].includes(asked.problem.status)) {
-    return <Note title={t("track.gone")} how={t("track.goneHow")}><Back /></Note>;
+    return <Note title={t("track.gone")} how={t("track.goneHow")}><Back to={list} /></Note>;
   }
-  return <Answer asked={asked} rows={6}>{(track) => <Person track={track} onErased={setGone} />}</Answer>;
+  return <Answer asked={asked} rows={6}>{(track) => <Person track={track} list={list} onErased={setGone} />}</Answer>;
 }
 
-function Back() {
-  return <a class="button" href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a>;
+/** To the list as it was: the address of a person keeps its filters. */
+function Back({ to }: { to: string }) {
+  return <a class="button" href={to}><Icon name="back" />{t("track.back")}</a>;
 }
 
-function Person({ track, onErased }: { track: Track; onErased: (said: string) => void }) {
+function Person({ track, list, onErased }: { track: Track; list: string; onErased: (said: string) => void }) {
   const [past, problem] = usePast(track.track_uid, track.state === "active");
+  const details = useMemo(() => past && <Details past={past} />, [past, language()]);
   return (
     <>
-      <p class="crumb"><a href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a></p>
+      <p class="crumb"><a href={list}><Icon name="back" />{t("track.back")}</a></p>
       <Header title={<><Thumbnail track={track} large />{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
         <Tools track={track} past={past} onErased={onErased} />
       </Header>
@@ -89,7 +97,7 @@ function Person({ track, onErased }: { track: Track; onErased: (said: string) =>
         <Fact name={t("tracks.events")} value={number(track.events)} />
         <Fact name={t("tracks.state")} value={t(track.state === "active" ? "tracks.active" : "tracks.ended")} />
       </dl>
-      {past ? <Details past={past} /> : problem ? <Failed problem={problem} again={() => location.reload()} /> : <Loading />}
+      {details ?? (problem ? <Failed problem={problem} again={() => location.reload()} /> : <Loading />)}
     </>
   );
 }
@@ -128,32 +136,6 @@ function Details({ past }: { past: Past }) {
   );
 }
 
-function Changes({ list }: { list: readonly Change[] }) {
-  if (list.length === 0) return <p class="dim">{t("track.noChanges")}</p>;
-  return (
-    <table class="list plain">
-      <thead>
-        <tr>
-          <th scope="col">{t("track.at")}</th>
-          <th scope="col">{t("track.before")}</th>
-          <th scope="col" class="num">{t("track.dwell")}</th>
-          <th scope="col">{t("track.after")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {list.map((change) => (
-          <tr key={change.at}>
-            <td><time dateTime={change.at}>{clock(change.at)}</time></td>
-            <td>{change.held === null ? "–" : <Label label={change.before} />}</td>
-            <td class="num">{duration(change.held)}</td>
-            <td><Label label={change.after} {...(change.after ? { confidence: change.confidence } : {})} /></td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
 function Tools({ track, past, onErased }: { track: Track; past: Past | null; onErased: (said: string) => void }) {
   const mayOperate = useMayOperate();
   const [asking, setAsking] = useState(false);
@@ -161,17 +143,43 @@ function Tools({ track, past, onErased }: { track: Track; past: Past | null; onE
   const close = useCallback(() => setAsking(false), []);
   return (
     <>
-      <button type="button" disabled={!past} onClick={() => past && download(`${name}.csv`, "text/csv", asCsv(past.samples))}>
-        <Icon name="down" />{t("track.csv")}
+      <button type="button" disabled={!past} onClick={() => past && download(`${name}-samples.csv`, "text/csv", samplesCsv(past.samples))}>
+        <Icon name="down" />{t("track.csvSamples")}
       </button>
-      <button type="button" disabled={!past}
-        onClick={() => past && download(`${name}.json`, "application/json", JSON.stringify({ track, timeline: past.samples, events: past.events }, null, 1))}>
-        <Icon name="down" />{t("track.json")}
+      <button type="button" disabled={!past} onClick={() => past && download(`${name}-changes.csv`, "text/csv", changesCsv(changes(past.events)))}>
+        <Icon name="down" />{t("track.csvChanges")}
       </button>
+      <Everything track={track} past={past} name={name} />
       <button type="button" class="danger" disabled={!mayOperate} title={mayOperate ? "" : t("track.needsOperate")} onClick={() => setAsking(true)}>
         <Icon name="trash" />{t("track.erase")}
       </button>
       {asking && <Erase track={track} onClose={close} onErased={onErased} />}
+    </>
+  );
+}
+
+/** All events are asked for only by those who want them: of a long track they are many. */
+function Everything({ track, past, name }: { track: Track; past: Past | null; name: string }) {
+  const [busy, setBusy] = useState(false);
+  const [said, setSaid] = useState("");
+  const go = async ({ samples }: Past) => {
+    setBusy(true);
+    try {
+      const history = new Growing<EngineEvent>(`tracks/${track.track_uid}/history`, MOST_EVENTS);
+      const events = await history.all();
+      download(`${name}.json`, "application/json", JSON.stringify({ track, timeline: samples, events }, null, 1));
+      setSaid(history.cut ? t("track.jsonCut", { n: number(events.length) }) : "");
+    } catch (error) {
+      setSaid(error instanceof Problem && error.status ? error.message : t("state.offline"));
+    }
+    setBusy(false);
+  };
+  return (
+    <>
+      <button type="button" disabled={!past || busy} onClick={() => past && void go(past)}>
+        <Icon name="down" />{t("track.json")}
+      </button>
+      {said && <span class="warn" role="status">{said}</span>}
     </>
   );
 }

@@ -1,72 +1,41 @@
 /** Everybody who was seen: filters, pages, one line each. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { get, Problem } from "../api";
-import { KNOWN, nameOf } from "../emotions";
-import { duration, fromLocal, moment, number, toLocal } from "../format";
-import { Field, Header, Label, Select } from "../parts/basics";
+import { duration, moment, number } from "../format";
+import { Header, Label } from "../parts/basics";
 import { Answer, Note } from "../parts/states";
 import { Thumbnail } from "../parts/thumbnail";
-import { useAnswer, useStatus } from "../poll";
-import { href, refine } from "../route";
+import { useAnswer } from "../poll";
+import { href } from "../route";
 import { t } from "../text";
 import type { Page, Track } from "../types";
+import { Export } from "./export";
+import { type Filters, FilterBar, filtersIn, mistakesIn, withoutMistakes } from "./filters";
 
 const LIMIT = 50;
 const EVERY_MS = 5000;
 const TRIES = 20;
-const NAMES = ["source_id", "label", "from", "to", "min_duration_s"] as const;
-type Filters = Partial<Record<(typeof NAMES)[number], string>>;
-
-function filtersIn(query: URLSearchParams): Filters {
-  const found: Filters = {};
-  for (const name of NAMES) {
-    const value = query.get(name);
-    if (value) found[name] = value;
-  }
-  return found;
-}
-
 export function TracksPage({ query }: { query: URLSearchParams }) {
-  const filters = filtersIn(query);
+  const written = filtersIn(query);
+  const mistakes = mistakesIn(written);
+  const wrong = Object.keys(mistakes).length > 0;
+  // A mistake is said where it was made; the list stays as it was before.
+  const [right, setRight] = useState(() => withoutMistakes(written, mistakes));
+  const filters = wrong ? right : written;
+  useLayoutEffect(() => {
+    if (!wrong) setRight(written);
+  }, [JSON.stringify(written)]);
   const asked = useAnswer<Page<Track>>("tracks", { ...filters, limit: LIMIT }, EVERY_MS);
+  const some = asked.data !== null && (asked.data.items.length > 0 || asked.data.next_cursor !== null);
   return (
     <>
-      <Header title={t("tracks.title")} lead={t("tracks.lead")} />
-      <FilterBar filters={filters} />
+      <Header title={t("tracks.title")} lead={t("tracks.lead")}>{some && <Export filters={filters} key={JSON.stringify(filters)} />}</Header>
+      <FilterBar filters={written} mistakes={mistakes} />
+      {wrong && <p class="warn hint">{t("tracks.kept")}</p>}
       <Answer asked={asked} rows={8}>
         {(first) => <Pages first={first} filters={filters} key={JSON.stringify(filters)} />}
       </Answer>
     </>
-  );
-}
-
-function FilterBar({ filters }: { filters: Filters }) {
-  const status = useStatus(10_000);
-  const change = (part: Filters) => refine(["tracks"], { ...filters, ...part });
-  const ids = new Set((status.data?.sources ?? []).map((source) => source.source_id));
-  if (filters.source_id) ids.add(filters.source_id);
-  const cameras = [["", t("tracks.allCameras")] as const, ...[...ids].sort().map((id) => [id, id] as const)];
-  const labels = [["", t("emotion.any")] as const, ...KNOWN.map((label) => [label, nameOf(label)] as const)];
-  return (
-    <form class="filters" onSubmit={(event) => event.preventDefault()}>
-      <Select name={t("tracks.camera")} value={filters.source_id ?? ""} options={cameras} onChange={(id) => change({ source_id: id })} />
-      <Select name={t("tracks.emotion")} value={filters.label ?? ""} options={labels} onChange={(label) => change({ label })} />
-      <Field name={t("tracks.from")} kind="time">
-        <input type="datetime-local" value={toLocal(filters.from)} onChange={(event) => change({ from: fromLocal(event.currentTarget.value) ?? "" })} />
-      </Field>
-      <Field name={t("tracks.to")} kind="time">
-        <input type="datetime-local" value={toLocal(filters.to)} onChange={(event) => change({ to: fromLocal(event.currentTarget.value) ?? "" })} />
-      </Field>
-      <Field name={t("tracks.minDuration")}>
-        <input type="number" min="0" step="1" inputMode="numeric" value={filters.min_duration_s ?? ""}
-          onChange={(event) => change({ min_duration_s: event.currentTarget.value })} />
-      </Field>
-      {Object.keys(filters).length > 0 && (
-        <button type="button" onClick={() => refine(["tracks"], {})}>
-          {t("tracks.clear")}
-        </button>
-      )}
-    </form>
   );
 }
 
@@ -102,7 +71,7 @@ function Pages({ first, filters }: { first: Page<Track>; filters: Filters }) {
   }
   return (
     <>
-      <TrackTable tracks={page.items} />
+      <TrackTable tracks={page.items} filters={filters} />
       <div class="row foot">
         <span class="dim">{t("tracks.count", { n: number(page.items.length) })}</span>
         {problem && <span class="bad" role="alert">{problem}</span>}
@@ -113,9 +82,9 @@ function Pages({ first, filters }: { first: Page<Track>; filters: Filters }) {
   );
 }
 
-function TrackTable({ tracks }: { tracks: readonly Track[] }) {
+function TrackTable({ tracks, filters }: { tracks: readonly Track[]; filters: Filters }) {
   return (
-    <table class="list">
+    <table class="list tracks">
       <thead>
         <tr>
           <th scope="col">{t("tracks.person")}</th>
@@ -123,7 +92,7 @@ function TrackTable({ tracks }: { tracks: readonly Track[] }) {
           <th scope="col">{t("tracks.emotion")}</th>
           <th scope="col">{t("tracks.seen")}</th>
           <th scope="col" class="num">{t("tracks.duration")}</th>
-          <th scope="col" class="num">{t("tracks.events")}</th>
+          <th scope="col" class="num events">{t("tracks.events")}</th>
           <th scope="col">{t("tracks.state")}</th>
         </tr>
       </thead>
@@ -132,14 +101,14 @@ function TrackTable({ tracks }: { tracks: readonly Track[] }) {
           <tr key={track.track_uid}>
             <th scope="row">
               <Thumbnail track={track} />
-              <a class="whole" href={href(["tracks", track.track_uid])}>{t("live.person", { id: track.track_id })}</a>
+              <a class="whole" href={href(["tracks", track.track_uid], filters)}>{t("live.person", { id: track.track_id })}</a>
             </th>
             <td class="name"><bdi>{track.source_id}</bdi></td>
             <td><Label label={track.label} {...(track.label ? { confidence: track.confidence } : {})} /></td>
-            <td><time dateTime={track.first_seen}>{moment(track.first_seen)}</time></td>
+            <td class="time"><time dateTime={track.first_seen}>{moment(track.first_seen)}</time></td>
             <td class="num">{duration(track.duration_s)}</td>
             <td class="num events">{number(track.events)}</td>
-            <td><i class={`dot ${track.state === "active" ? "online" : "ended"}`} /> {t(track.state === "active" ? "tracks.active" : "tracks.ended")}</td>
+            <td class="state"><i class={`dot ${track.state === "active" ? "online" : "ended"}`} /> {t(track.state === "active" ? "tracks.active" : "tracks.ended")}</td>
           </tr>
         ))}
       </tbody>

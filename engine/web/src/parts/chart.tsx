@@ -66,7 +66,11 @@ function times(_plot: uPlot, splits: number[], _axis: number, _space: number, st
   const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
   const time: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
   if (step < 60) time.second = "2-digit";
-  return splits.map((at) => new Date(at * 1000).toLocaleString(locale(), step >= 86_400 ? day : time));
+  return splits.map((at) => {
+    const then = new Date(at * 1000);
+    const midnight = then.getHours() === 0 && then.getMinutes() === 0 && then.getSeconds() === 0;
+    return then.toLocaleString(locale(), midnight || step >= 86_400 ? day : time);
+  });
 }
 
 /** Columns of shares (rows: labels) as uPlot stacks them: each the sum of itself and those below. `null` where there is nothing. */
