@@ -223,7 +223,7 @@ def test_the_engine_page_shows_rates_queues_drops_and_cards(reader: Visitor) -> 
     assert page.locator(".outcomes li").count() == 2
     page.wait_for_function("() => parseFloat(document.querySelector('.stages b').textContent) > 0", timeout=WAIT_MS)
     card = page.locator(".card", has_text="emotion-fer")
-    assert "cpu" in card.inner_text() and "accuracy" in card.inner_text()
+    assert "cpu" in card.inner_text() and "Accuracy" in card.inner_text()
 
 
 def test_the_page_speaks_german_and_changes_its_colours(reader: Visitor) -> None:

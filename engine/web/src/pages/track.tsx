@@ -5,11 +5,12 @@ import { keepTrying, pause, whileVisible } from "../connection";
 import { clock, duration, moment, number, percent } from "../format";
 import { asCsv, type Change, changes, download, Growing, segments, totals } from "../history";
 import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
+import { Guarded } from "../parts/guarded";
 import { Icon } from "../parts/icons";
 import { Answer, Failed, Loading, Note } from "../parts/states";
 import { Thumbnail } from "../parts/thumbnail";
 import { useAnswer } from "../poll";
-import { href } from "../route";
+import { href, setTitle } from "../route";
 import { useMayOperate } from "../session";
 import { t } from "../text";
 import type { EngineEvent, Sample, Track } from "../types";
@@ -75,10 +76,12 @@ function Back() {
 
 function Person({ track, onErased }: { track: Track; onErased: (said: string) => void }) {
   const [past, problem] = usePast(track.track_uid, track.state === "active");
+  const title = t("track.title", { id: track.track_id });
+  useEffect(() => setTitle(title), [title]);
   return (
     <>
       <p class="crumb"><a href={href(["tracks"])}><Icon name="back" />{t("track.back")}</a></p>
-      <Header title={<><Thumbnail track={track} large />{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
+      <Header title={<><Thumbnail track={track} large />{title} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
         <Tools track={track} past={past} onErased={onErased} />
       </Header>
       <dl class="facts-row">
@@ -168,9 +171,9 @@ function Tools({ track, past, onErased }: { track: Track; past: Past | null; onE
         onClick={() => past && download(`${name}.json`, "application/json", JSON.stringify({ track, timeline: past.samples, events: past.events }, null, 1))}>
         <Icon name="down" />{t("track.json")}
       </button>
-      <button type="button" class="danger" disabled={!mayOperate} title={mayOperate ? "" : t("track.needsOperate")} onClick={() => setAsking(true)}>
+      <Guarded class="danger" why={mayOperate ? null : t("track.needsOperate")} onClick={() => setAsking(true)}>
         <Icon name="trash" />{t("track.erase")}
-      </button>
+      </Guarded>
       {asking && <Erase track={track} onClose={close} onErased={onErased} />}
     </>
   );
