@@ -191,6 +191,7 @@ def test_a_model_card_has_names_that_people_have_for_its_numbers(browser: Any) -
         page = visitor.go("engine")
         card = page.locator(".card", has_text="emotion-fer")
         card.get_by_text("Measured on: aligned faces · labels most voters agree on").wait_for(timeout=WAIT_MS)
+        card.get_by_text("Contempt is found in 3 of 16 test faces").wait_for()
         assert "86.1%" in card.locator(".high").inner_text()
         card.locator("summary", has_text="Class by class").click()
         assert card.get_by_role("row", name="happiness").inner_text().split() == [

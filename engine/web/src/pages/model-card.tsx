@@ -49,6 +49,12 @@ function Known({ card }: { card: CardData }) {
     <>
       {card.labels.length > 0 && <p><span class="dim">{t("engine.labels")}:</span> {card.labels.map(nameOf).join(", ")}</p>}
       <Numbers told={told} />
+      {card.limits.length > 0 && (
+        <div class="known">
+          <h3>{t("engine.knownLimits")}</h3>
+          <ul>{card.limits.map((limit) => <li key={limit}><bdi>{limit}</bdi></li>)}</ul>
+        </div>
+      )}
       <Classes classes={classes} />
       <Tree name={t("engine.measured")} tree={metrics} of="metric" open />
       <Tree name={t("engine.data")} tree={card.data} of="data" />

@@ -343,6 +343,7 @@ export const de: Record<Key, string> = {
   "engine.measured": "Gemessen",
   "engine.measuredOn": "Gemessen an: {where}",
   "engine.data": "Trainiert mit",
+  "engine.knownLimits": "Wo es bekanntlich versagt",
   "engine.perClass": "Klasse für Klasse",
   "engine.hash": "SHA-256",
   "engine.noCard": "Dieses Modell hat keine Karte: Über seine Güte ist nichts bekannt.",

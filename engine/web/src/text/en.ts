@@ -342,6 +342,7 @@ export const en = {
   "engine.measured": "Measured",
   "engine.measuredOn": "Measured on: {where}",
   "engine.data": "Trained on",
+  "engine.knownLimits": "Where it is known to fail",
   "engine.perClass": "Class by class",
   "engine.hash": "SHA-256",
   "engine.noCard": "This model has no card: nothing is known of its quality.",
