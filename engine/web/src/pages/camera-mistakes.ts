@@ -56,10 +56,15 @@ const SAID: readonly (readonly [RegExp, Key])[] = [
   [/^\*\*\* stands for credentials/, "cameras.hiddenPart"],
 ];
 
+function listed(parts: readonly string[]): string {
+  const [last, ...before] = [...parts].reverse();
+  return before.length ? `${before.reverse().join(", ")} ${t("cameras.or")} ${last}` : (last ?? "");
+}
+
 function inWords(message: string): string {
   for (const [pattern, key] of SAID) {
     const found = pattern.exec(message);
-    if (found) return t(key, { a: (found[1] ?? "").replace(/ or (?!.* or )/, ` ${t("cameras.or")} `).replaceAll(" or ", ", ") });
+    if (found) return t(key, { a: listed((found[1] ?? "").split(" or ")) });
   }
   return message;
 }

@@ -57,9 +57,7 @@ export function ChipOutcomes({ chips }: { chips: Status["chips"] }) {
   const whole = Object.values(chips).reduce((sum, count) => sum + count, 0);
   return (
     <Card wide title={t("engine.faces")} lead={t("engine.facesLead")}>
-      <div class="outcomes">
-        {whole ? <Split kind="chip" known={CHIPS} counts={chips} whole={whole} /> : <p class="dim">{t("engine.facesNone")}</p>}
-      </div>
+      {whole ? <Split kind="chip" known={CHIPS} counts={chips} whole={whole} /> : <p class="dim">{t("engine.facesNone")}</p>}
     </Card>
   );
 }
