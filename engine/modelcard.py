@@ -26,6 +26,7 @@ class ModelCard:
     `layout` says how outputs are decoded (`logits`, `retinaface`, `scrfd`); `alignment` is the face
     template the input was trained on; `temperature` divides the logits before the softmax. `landmarks` says whether
     a detector's landmarks are those of the best prior, as published, or the mean over all that found the face.
+    `limits` are sentences for people: where the model is known to fail, and what was not measured.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelCard:
     landmarks: Landmarks = "best"
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -50,6 +52,8 @@ class ModelCard:
                 raise ValueError(f"{name} must be text, got {getattr(self, name)!r}")
         if not (isinstance(self.labels, tuple) and all(isinstance(label, str) for label in self.labels)):
             raise ValueError(f"labels must be a list of names, got {self.labels!r}")
+        if not (isinstance(self.limits, tuple) and all(isinstance(limit, str) for limit in self.limits)):
+            raise ValueError(f"limits must be a list of sentences, got {self.limits!r}")
         if self.task == "emotion" and not len(set(self.labels)) == len(self.labels) >= 2:
             raise ValueError("an emotion model needs at least two different labels, each once")
         if not (isinstance(self.temperature, int | float) and 0 < self.temperature < inf):
@@ -77,8 +81,9 @@ class ModelCard:
             raise ValueError(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
         try:
             raw["input"] = _input_spec(raw["input"])
-            if isinstance(raw.get("labels"), list):
-                raw["labels"] = tuple(raw["labels"])
+            for key in ("labels", "limits"):
+                if isinstance(raw.get(key), list):
+                    raw[key] = tuple(raw[key])
             return cls(**raw)
         except KeyError as error:
             raise ValueError(f"key {error.args[0]!r} is missing") from error

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +73,25 @@ def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
     }
 
 
+def _keeping_limits(draft: Model, folder: Path) -> Model:
+    """`draft` with the limits that somebody wrote into the card in its place: nothing measures those."""
+    try:
+        old = ModelCard.from_json(card_path(folder / draft.path.name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return draft
+    return Model(draft.path, replace(draft.card, limits=draft.card.limits or old.limits))
+
+
 def publish(drafts: Sequence[Model], folder: Path) -> list[Model]:
     """Move finished `drafts` (file and card object) into `folder`, which must be on the same file system.
+
+    Limits that a card there has by hand stay.
 
     All cards are written beside their drafts first, so a full disk is met while the old files still stand.
     Of each pair the network moves first: a crash in between leaves a card of another file, which the
     engine refuses, and never a wrong pair that loads.
     """
+    drafts = [_keeping_limits(draft, folder) for draft in drafts]
     for draft in drafts:
         card_path(draft.path).write_text(draft.card.to_json(), encoding="utf-8")
         for path in (draft.path, card_path(draft.path)):

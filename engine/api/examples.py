@@ -78,6 +78,7 @@ _CARD: dict[str, Any] = {
     "input": {"width": 48, "height": 48, "colour": "GRAY", "scale": 0.0039, "mean": [0.5], "std": [0.25]},
     "metrics": {"split": "test", "accuracy": 0.86},
     "data": {"training_images": 26755},
+    "limits": ["Contempt, disgust and fear are mostly missed."],
 }
 NEW_SOURCE = {"id": "yard", "uri": "rtsp://user:password@10.0.0.8/live", "fps": 10}
 SOURCE_CHANGE = {"paused": True}

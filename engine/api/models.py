@@ -88,6 +88,9 @@ class Card(_View):
     input: dict[str, Any]
     metrics: dict[str, Any]
     data: dict[str, Any]
+    limits: list[str] = Field(
+        description="Where the model is known to fail, in sentences; empty where nobody wrote any."
+    )
 
 
 class ModelWithCard(Model):

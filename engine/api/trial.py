@@ -72,7 +72,8 @@ def trial_routes(known: Sources, privacy: PrivacyConfig) -> APIRouter:
         config = await run_in_threadpool(managed.examine, raw)
         trials, done = managed.trials, asyncio.Event()
         try:
-            trial = trials.begin(config, managed.rules.opener(), _ringer(done))
+            rules = managed.rules
+            trial = trials.begin(config, rules.opener(), _ringer(done), rules.tells_all(config))
         except TooManyTrials as error:
             text = f"{trials.limit} sources are being tested already; try again when one is through"
             raise HTTPException(503, text, {"Retry-After": "5"}) from error

@@ -90,6 +90,13 @@ class Hosts:
         named = host in self._names or not (self._names or self._networks)
         return bool(found) and all(self._allows(address, named) for address in found)
 
+    def lists(self, host: str) -> bool:
+        """Whether `host` itself stands in the list, by its name or as a single address; a network lists none."""
+        address = literal(host)
+        if address is None:
+            return host in self._names
+        return any(address in network and network.num_addresses == 1 for network in self._networks)
+
     def _allows(self, address: Address, named: bool) -> bool:
         address = getattr(address, "ipv4_mapped", None) or address
         if getattr(address, "scope_id", None):

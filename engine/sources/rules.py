@@ -22,9 +22,12 @@ Scheme = Literal["rtsp", "rtsps", "http", "https", "webcam", "demo", "file"]
 Resolve = Callable[[str], tuple[Address, ...]]
 
 NOT_REACHED = "the host is unknown, or may not be reached; api.sources.hosts says which may"
+UNKNOWN_NAME = "no address is known for this name; is it right?"
 _NO_FILE = "no such file in the folder that api.sources.files names"
 NO_ANSWER = "not reached; is the camera on, and its address right and allowed by api.sources.hosts?"
-# What a camera itself says. Anything else sounds the same, whoever is or is not there.
+_ENDINGS = {"webcam": ":0", "demo": ":"}
+_SPELLED = ("rtsp", "rtsps", "http", "https", "webcam", "demo")
+# What a camera itself says. Anything else sounds the same, whoever is or is not there, but of hosts that are listed.
 _TOLD: dict[str, tuple[Cause, ...]] = {"rtsp": (Cause.AUTH, Cause.NOT_FOUND, Cause.CODEC), "http": (Cause.AUTH,)}
 
 
@@ -78,6 +81,18 @@ class SourceRules:
         except ValueError as error:
             raise ConfigError(f"uri: {error}") from error
 
+    def tells_all(self, config: SourceConfig) -> bool:
+        """Whether each cause is told: of a network's hosts only where the configuration itself lists one.
+
+        Elsewhere causes would tell whoever may add a source which ports of which hosts are open.
+        """
+        if config.kind not in _TOLD:
+            return True
+        try:
+            return self._hosts.lists(take_apart(config.uri).host)
+        except ValueError:
+            return False
+
     def opener(self) -> Callable[[SourceConfig], Reader]:
         """What is to open one source, and to open it again: it checks anew each time."""
         return _Opener(self)
@@ -85,6 +100,8 @@ class SourceRules:
     def addresses(self, target: Target) -> tuple[Address, ...]:
         """Where `target` is, each place allowed. Raises `ValueError`."""
         found = self._resolve(target.host)
+        if not found and self._hosts.lists(target.host):
+            raise ValueError(UNKNOWN_NAME)
         if not self._hosts.allow(target.host, found):
             raise ValueError(NOT_REACHED)
         return found
@@ -92,7 +109,7 @@ class SourceRules:
     def file(self, uri: str) -> Path:
         """The regular file that `uri` names, links followed, within the folder. Raises `ValueError`."""
         if self._folder is None:
-            raise ValueError("no files can be added here; api.sources.files names no folder")
+            raise ValueError(f"{self._begin(uri)}no files can be added here; api.sources.files names no folder")
         if not uri.isprintable() or "\\" in uri:
             raise ValueError(_NO_FILE)
         try:
@@ -108,9 +125,15 @@ class SourceRules:
     def check_scheme(self, uri: str) -> None:
         """Raises `ValueError`."""
         scheme = uri.partition(":")[0].lower()
-        known = scheme if scheme in ("rtsp", "rtsps", "http", "https", "webcam", "demo") else "file"
+        known = scheme if scheme in _SPELLED else "file"
         if known not in self._schemes:
-            raise ValueError(f"{known} is not allowed here; api.sources.schemes has {', '.join(self._schemes)}")
+            begin = self._begin(uri) if known == "file" else ""
+            raise ValueError(f"{begin}{known} is not allowed here; api.sources.schemes has {', '.join(self._schemes)}")
+
+    def _begin(self, uri: str) -> str:
+        """What is amiss where nothing stands before the address: most likely no file was meant."""
+        usual = [one + _ENDINGS.get(one, "://") for one in self._schemes if one != "file"]
+        return "" if uri.lower().startswith("file:") or not usual else f"begin it with {' or '.join(usual)}; "
 
 
 class _Opener:
@@ -126,13 +149,17 @@ class _Opener:
         self._said = ""
 
     def __call__(self, config: SourceConfig) -> Reader:
-        """Raises `SourceError`, which does not tell a closed port from a silent, forbidden or unknown host."""
+        """Raises `SourceError`, which tells a closed port from a silent, forbidden or unknown host only of hosts that
+        are listed themselves.
+        """
         try:
             return self._open(config)
         except ValueError as error:
             self._log(config, str(error))
+            if str(error) == UNKNOWN_NAME:
+                raise SourceError(Cause.REFUSED, f"{config.shown}: {UNKNOWN_NAME}") from error
         except SourceError as error:
-            if error.cause in _TOLD.get(config.kind, tuple(Cause)):
+            if self._rules.tells_all(config) or error.cause in _TOLD[config.kind]:
                 raise
             self._log(config, str(error))
         raise SourceError(Cause.REFUSED, f"{config.shown}: {NO_ANSWER}")

@@ -42,7 +42,9 @@ class Trial:
         open_reader: Callable[[SourceConfig], Reader],
         within_s: float,
         on_done: Callable[[], None],
+        tells_all: bool = False,
     ) -> None:
+        """`tells_all`: whether a host that stays silent may sound different from one that is closed or forbidden."""
         self.outcome: Seen | SourceError | None = None
         self._config = replace(
             config,
@@ -52,6 +54,7 @@ class Trial:
         self._open_reader = open_reader
         self._within_s = within_s
         self.on_done = on_done
+        self._tells_all = tells_all
         self._opened = False
         self._over = Event()
 
@@ -71,10 +74,11 @@ class Trial:
 
     def late(self) -> SourceError:
         """What to say when time is over and there is no outcome."""
-        if not self._opened and self._config.kind in ("rtsp", "http"):
+        if not (self._opened or self._tells_all) and self._config.kind in ("rtsp", "http"):
             # The words for a host that is closed or forbidden, so that a silent one does not sound different.
             return SourceError(Cause.REFUSED, f"{self._config.shown}: {NO_ANSWER}")
-        return SourceError(Cause.TIMEOUT, f"{self._config.shown}: no picture within {self._within_s:g} s")
+        what = "picture" if self._opened else "answer"
+        return SourceError(Cause.TIMEOUT, f"{self._config.shown}: no {what} within {self._within_s:g} s")
 
     def _look(self) -> Seen:
         until_s = time.monotonic() + self._within_s
@@ -103,10 +107,14 @@ class Trials:
         self._lock = Lock()
 
     def begin(
-        self, config: SourceConfig, open_reader: Callable[[SourceConfig], Reader], on_done: Callable[[], None]
+        self,
+        config: SourceConfig,
+        open_reader: Callable[[SourceConfig], Reader],
+        on_done: Callable[[], None],
+        tells_all: bool = False,
     ) -> Trial:
         """Raises `TooManyTrials`."""
-        trial = Trial(config, open_reader, self.within_s, on_done)
+        trial = Trial(config, open_reader, self.within_s, on_done, tells_all)
         with self._lock:
             if self.closed or len(self._running) >= self.limit:
                 raise TooManyTrials

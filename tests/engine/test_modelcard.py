@@ -64,6 +64,8 @@ def test_a_missing_file_is_refused(tmp_path: Path):
         ({"labels": ["happy", "happy"]}, "at least two different labels"),
         ({"labels": "happy"}, "labels must be a list of names"),
         ({"labels": [1, 2]}, "labels must be a list of names"),
+        ({"limits": "none"}, "limits must be a list of sentences"),
+        ({"limits": [1]}, "limits must be a list of sentences"),
         ({"task": "cooking"}, "task must be"),
         ({"temperature": 0}, "temperature must be positive"),
         ({"temperature": "warm"}, "temperature"),

@@ -221,10 +221,10 @@ def test_the_engine_page_shows_rates_queues_drops_and_cards(reader: Visitor) -> 
     page = reader.go("engine")
     page.get_by_role("heading", name="emotion-fer").wait_for(timeout=WAIT_MS)
     page.get_by_role("row", name="frames").first.wait_for()
-    assert page.locator(".outcomes li").count() == 2
+    assert page.locator(".outcomes > li").count() == 2
     page.wait_for_function("() => parseFloat(document.querySelector('.stages b').textContent) > 0", timeout=WAIT_MS)
     card = page.locator(".card", has_text="emotion-fer")
-    assert "cpu" in card.inner_text() and "accuracy" in card.inner_text()
+    assert "cpu" in card.inner_text() and "Accuracy" in card.inner_text()
 
 
 def test_the_page_speaks_german_and_changes_its_colours(reader: Visitor) -> None:
@@ -245,6 +245,9 @@ def test_the_keyboard_reaches_everything(reader: Visitor) -> None:
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "page"
+    page.keyboard.press("Tab")
+    # What a reader may not press can be reached all the same, and says why.
+    assert page.evaluate("document.activeElement.getAttribute('aria-disabled')") == "true"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "switch"
     page.locator("nav a", has_text="Tracks").focus()

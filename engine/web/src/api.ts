@@ -2,7 +2,7 @@
 
 const STORE = "moodline.token";
 const PATIENCE_MS = 15_000;
-const refusedListeners = new Set<() => void>();
+const refusedListeners = new Set<(wrong: boolean) => void>();
 
 /** Why a request failed. `status` 0: no answer at all. */
 export class Problem extends Error {
@@ -25,8 +25,13 @@ export function setToken(value: string | null): void {
   else sessionStorage.setItem(STORE, value);
 }
 
-/** Calls `listener` whenever the engine does not take our token any more. */
-export function onRefused(listener: () => void): () => void {
+/** Whether a header can carry it: browsers take Latin-1 there, and no pasted arrow or typographic quote. */
+export function canBeSent(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]+$/.test(value);
+}
+
+/** Calls `listener` whenever the engine asks for a token; `wrong` says that it did not take the one that we had. */
+export function onRefused(listener: (wrong: boolean) => void): () => void {
   refusedListeners.add(listener);
   return () => void refusedListeners.delete(listener);
 }
@@ -43,23 +48,30 @@ export function pathTo(path: string, params: Params = {}): string {
   return `/api/v1/${path}${text ? `?${text}` : ""}`;
 }
 
-function headers(extra: Record<string, string>): Record<string, string> {
-  const mine = token();
+/** Forgets a token that was refused. A late answer to one of before says nothing about the one we have now. */
+function refused(sent: string | null): void {
+  if (token() !== sent) return;
+  setToken(null);
+  for (const listener of refusedListeners) listener(sent !== null);
+}
+
+function headers(mine: string | null, extra: Record<string, string>): Record<string, string> {
   return mine ? { ...extra, Authorization: `Bearer ${mine}` } : extra;
 }
 
 /** The answer, whatever its body; throws `Problem`. Streams are read from it until `signal` ends them. */
 export async function open(url: string, init: RequestInit = {}, extra: Record<string, string> = {}): Promise<Response> {
+  const mine = token();
   let answer: Response;
   try {
-    answer = await fetch(url, { cache: "no-store", credentials: "omit", ...init, headers: headers(extra) });
+    answer = await fetch(url, { cache: "no-store", credentials: "omit", ...init, headers: headers(mine, extra) });
   } catch (error) {
     if (init.signal?.aborted && init.signal.reason?.name !== "TimeoutError") throw error;
     throw new Problem(0, error instanceof Error ? error.message : String(error));
   }
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
-  if (answer.status === 401) for (const listener of refusedListeners) listener();
+  if (answer.status === 401) refused(mine);
   throw problem;
 }
 

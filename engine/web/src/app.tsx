@@ -1,6 +1,6 @@
 /** The frame around the pages: sign-in, navigation, the bar that tells of trouble. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { get, onRefused, Problem, setToken } from "./api";
+import { canBeSent, get, onRefused, Problem, setToken } from "./api";
 import { WebcamPanel } from "./camera/panel";
 import { keepTrying, useTrouble } from "./connection";
 import { CamerasPage } from "./pages/cameras";
@@ -8,11 +8,12 @@ import { EnginePage } from "./pages/engine";
 import { InsightsPage } from "./pages/insights";
 import { LivePage } from "./pages/live";
 import { LoginPage } from "./pages/login";
+import { MissingPage } from "./pages/missing";
 import { TrackPage } from "./pages/track";
 import { TracksPage } from "./pages/tracks";
 import { Icon, Logo } from "./parts/icons";
 import { Loading } from "./parts/states";
-import { href, type Route, useRoute } from "./route";
+import { href, type Route, useRoute, useTitle } from "./route";
 import { SessionContext } from "./session";
 import { Settings } from "./settings";
 import { t, useLanguage } from "./text";
@@ -20,25 +21,27 @@ import type { Session } from "./types";
 
 const PAGES = ["live", "tracks", "insights", "cameras", "engine"] as const;
 
-/** Null: not known yet. A problem: a token is needed, or this one does not do. */
-type Entry = { session: Session | null; refused: Problem | null };
+/** Null: not known yet. A problem: a token is needed, or the one that we had does not do, which is `wrong`. */
+type Entry = { session: Session | null; refused: Problem | null; wrong: boolean };
 
 function useEntry(): [Entry, (token: string | null) => void] {
-  const [entry, setEntry] = useState<Entry>({ session: null, refused: null });
+  const [entry, setEntry] = useState<Entry>({ session: null, refused: null, wrong: false });
   const [round, setRound] = useState(0);
-  useEffect(() => onRefused(() => setEntry({ session: null, refused: new Problem(401, "") })), []);
+  useEffect(() => onRefused((wrong) => setEntry({ session: null, refused: new Problem(401, ""), wrong })), []);
   useEffect(() => {
     const ending = new AbortController();
     void keepTrying("session", ending.signal, async (alive) => {
       try {
         const session = await get<Session>("session", {}, ending.signal);
         alive();
-        setEntry({ session, refused: null });
+        setEntry({ session, refused: null, wrong: false });
         ending.abort();
       } catch (error) {
         if (error instanceof Problem && [401, 403, 429].includes(error.status)) {
           alive();
-          setEntry({ session: null, refused: error });
+          // Of 401 the listener has told, with what was wrong; a token that may not look is no better.
+          if (error.status === 403) setToken(null);
+          if (error.status !== 401) setEntry({ session: null, refused: error, wrong: false });
           ending.abort();
         } else throw error;
       }
@@ -46,6 +49,7 @@ function useEntry(): [Entry, (token: string | null) => void] {
     return () => ending.abort();
   }, [round]);
   const enter = useCallback((token: string | null) => {
+    if (token !== null && !canBeSent(token)) return setEntry({ session: null, refused: new Problem(401, ""), wrong: true });
     setToken(token);
     setRound((n) => n + 1);
   }, []);
@@ -54,13 +58,13 @@ function useEntry(): [Entry, (token: string | null) => void] {
 
 export function App() {
   useLanguage();
-  const [{ session, refused }, enter] = useEntry();
+  const [{ session, refused, wrong }, enter] = useEntry();
   const route = useRoute();
   if (refused) {
     return (
       <>
         <TroubleBar />
-        <LoginPage problem={refused} enter={enter} />
+        <LoginPage problem={refused} wrong={wrong} enter={enter} />
       </>
     );
   }
@@ -87,15 +91,15 @@ function toPage(event: Event): void {
 }
 
 function Place({ route }: { route: Route }) {
-  const [page, uid] = route.parts;
-  useEffect(() => {
-    document.title = `${t(`nav.${PAGES.find((name) => name === page) ?? "live"}`)} · moodline`;
-  }, [page]);
+  const [page = "live", uid] = route.parts;
+  const known = PAGES.find((name) => name === page);
+  useTitle(t(known ? `nav.${known}` : "missing.title"));
   if (page === "tracks") return uid ? <TrackPage uid={uid} query={route.query} /> : <TracksPage query={route.query} />;
   if (page === "insights") return <InsightsPage query={route.query} />;
   if (page === "cameras") return <CamerasPage />;
   if (page === "engine") return <EnginePage />;
-  return <LivePage />;
+  if (page === "live") return <LivePage />;
+  return <MissingPage />;
 }
 
 function Navigation({ here, session, leave }: { here: string; session: Session | null; leave: () => void }) {

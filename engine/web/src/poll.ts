@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, type Params, pathTo, Problem } from "./api";
 import { keepTrying, pause, whileVisible } from "./connection";
+import { rates } from "./rates";
 import type { Status } from "./types";
 
 export interface Asked<T> {
@@ -59,5 +60,8 @@ export function useAnswer<T>(path: string | null, params: Params = {}, everyMs =
 
 /** The whole run, every two seconds. */
 export function useStatus(everyMs = 2000): Asked<Status> {
-  return useAnswer<Status>("status", {}, everyMs);
+  const asked = useAnswer<Status>("status", {}, everyMs);
+  // Whichever page asks: who then looks at the engine's finds rates there.
+  if (asked.data) rates.add(asked.data);
+  return asked;
 }

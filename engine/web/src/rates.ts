@@ -28,7 +28,7 @@ function look(status: Status): Look {
   };
 }
 
-export class Rates {
+class Rates {
   private looks: Look[] = [];
 
   add(status: Status): void {
@@ -55,3 +55,6 @@ export class Rates {
     return Math.max(0, last.counts[stage] - first.counts[stage]) / (last.at - first.at);
   }
 }
+
+/** Of the engine that this page looks at; they outlast the page that shows them. */
+export const rates = new Rates();

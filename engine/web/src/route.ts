@@ -1,5 +1,5 @@
 /** Where the page is: `#/tracks?source_id=door`. Every place can be linked to, and Back works. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 export interface Route {
   parts: string[];
@@ -39,4 +39,13 @@ export function useRoute(): Route {
     return () => removeEventListener("hashchange", change);
   }, []);
   return route;
+}
+
+/** What the tab is called. A page that knows better says so in an effect, which comes later than this. */
+export function useTitle(text: string): void {
+  useLayoutEffect(() => setTitle(text), [text]);
+}
+
+export function setTitle(text: string): void {
+  document.title = `${text} · moodline`;
 }

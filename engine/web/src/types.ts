@@ -90,6 +90,8 @@ export interface Card {
   input: Record<string, unknown>;
   metrics: Record<string, unknown>;
   data: Record<string, unknown>;
+  /** Where it is known to fail, in sentences. */
+  limits: string[];
 }
 
 export interface ModelWithCard extends ModelInUse {

@@ -112,7 +112,8 @@ def test_why_there_is_no_picture_is_told_as_of_a_source_that_was_added(engine: E
 def test_closed_silent_and_frozen_cameras_end_within_the_time_and_do_not_sound_different(
     history: History, camera: RtspCamera
 ) -> None:
-    with serving(history, within_s=2.0) as engine, socket.create_server(("127.0.0.1", 0)) as other:
+    by_network = {"hosts": ("127.0.0.0/8",)}
+    with serving(history, within_s=2.0, **by_network) as engine, socket.create_server(("127.0.0.1", 0)) as other:
         camera.silent = True
         said = []
         closed = f"rtsp://admin:{SECRET}@127.0.0.1:9/cam"
@@ -125,6 +126,15 @@ def test_closed_silent_and_frozen_cameras_end_within_the_time_and_do_not_sound_d
         frozen = problem(engine.test(camera.url(), read_timeout_s=600, open_timeout_s=600), 424)
         assert frozen["cause"] in ("timeout", "refused") and time.monotonic() - began < 60
         until(lambda: not camera.viewers, 30)
+
+
+def test_a_host_that_is_listed_itself_says_what_is_wrong_with_it(history: History, camera: RtspCamera) -> None:
+    with serving(history, within_s=2.0) as engine:
+        closed = problem(engine.test(f"rtsp://admin:{SECRET}@127.0.0.1:9/cam"), 424)
+        assert (closed["cause"], "connection refused" in closed["detail"]) == ("refused", True)
+        camera.silent = True
+        silent = problem(engine.test(camera.url(f"admin:{SECRET}")), 424)
+        assert (silent["cause"], "no answer" in silent["detail"]) == ("timeout", True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from engine.errors import Cause, ConfigError, SourceError
 from engine.sources.config import SourceConfig
-from engine.sources.rules import NOT_REACHED, ApiSourcesConfig, SourceRules
+from engine.sources.rules import NO_ANSWER, NOT_REACHED, UNKNOWN_NAME, ApiSourcesConfig, SourceRules
 from tests.support.clips import Clips
 from tests.support.rtsp import RtspCamera
 
@@ -46,6 +46,15 @@ def test_schemes_are_rtsp_unless_told_otherwise() -> None:
     for uri in ("http://cam/", "https://cam/", "webcam:0", "demo:", "file:///etc/passwd", "/etc/passwd", "a.mp4"):
         assert "is not allowed here; api.sources.schemes has rtsp, rtsps" in refusal(usual, uri)
     rules({"cam": ("10.0.0.7",)}, schemes=("webcam", "demo", "https")).check(source("webcam:0"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"schemes": ("rtsp", "rtsps", "file")}])
+def test_an_address_without_its_beginning_is_told_how_to_begin(settings: dict[str, Any]) -> None:
+    found = rules(**settings)
+    for uri in ("garbage", "10.0.0.7/live", "10.0.0.7:554/live"):
+        assert refusal(found, uri).startswith("uri: begin it with rtsp:// or rtsps://; ")
+    assert "begin it" not in refusal(found, "file:///etc/passwd")
+    assert refusal(rules(schemes=("demo",)), "garbage").startswith("uri: begin it with demo:; ")
 
 
 @pytest.mark.parametrize("host", ["nobody", "127.0.0.1", "turned", "10.9.9.9"])
@@ -156,6 +165,43 @@ def test_closed_silent_forbidden_and_unknown_sound_alike(ports: dict[str, int], 
     assert len(texts) == 1, texts
 
 
+def test_of_a_host_that_is_listed_itself_each_cause_is_told(
+    ports: dict[str, int], camera: RtspCamera, web: str, clips: Clips
+) -> None:
+    """Who lists a host by name or address lets those who add sources learn about it; a network lists nobody."""
+    (clips.folder / "page.html").write_text("<!doctype html><p>Not a camera.</p>")
+    cases = (
+        (f"rtsp://127.0.0.1:{ports['closed']}/x", Cause.REFUSED, "connection refused"),
+        (f"rtsp://127.0.0.1:{ports['silent']}/x", Cause.TIMEOUT, "no answer in"),
+        (f"rtsp://127.0.0.1:{web.rpartition(':')[2]}/x", Cause.REFUSED, "no RTSP answer; it is another service"),
+        (f"http://127.0.0.1:{ports['closed']}/x", Cause.REFUSED, "connection refused"),
+        (f"{web}/nothing", Cause.NOT_FOUND, "check the path"),
+        (f"{web}/page.html", Cause.CODEC, "not a video"),
+    )
+    listed = rules(hosts=("127.0.0.1", "cam.test"), schemes=("rtsp", "http"))
+    network = rules(hosts=("127.0.0.0/8",), schemes=("rtsp", "http"))
+    for uri, cause, says in cases:
+        for named in (uri, uri.replace("127.0.0.1", "cam.test")):
+            config = source(named, open_timeout_s=0.6)
+            with pytest.raises(SourceError) as caught:
+                listed.opener()(config)
+            assert (caught.value.cause, says in str(caught.value)) == (cause, True), (named, str(caught.value))
+            with pytest.raises(SourceError) as caught:
+                network.opener()(config)
+            assert (caught.value.cause, str(caught.value)) == (Cause.REFUSED, f"{named}: {NO_ANSWER}")
+
+
+def test_of_a_listed_name_it_is_told_that_nobody_has_it() -> None:
+    names = {"gate.lan": ("10.0.0.7",)}
+    found = rules(names, hosts=("gate.lan", "10.0.0.0/8"))
+    names.clear()
+    config = source("rtsp://gate.lan/x")
+    assert refusal(found, config.uri) == f"uri: {UNKNOWN_NAME}"
+    with pytest.raises(SourceError, match="no address is known for this name"):
+        found.opener()(config)
+    assert refusal(found, "rtsp://other.lan/x") == f"uri: {NOT_REACHED}"
+
+
 def test_a_stream_over_http_is_asked_for_by_its_name(web: str) -> None:
     found = rules(hosts=("127.0.0.1",), schemes=("http",))
     with closing(found.opener()(source(web.replace("127.0.0.1", "cam.test") + "/live.mjpeg"))) as reader:
@@ -168,8 +214,9 @@ def test_over_http_neither_redirects_nor_playlists_lead_elsewhere(web: str, clip
     )
     opener = rules(hosts=("127.0.0.1",), schemes=("http",)).opener()
     for path in ("moved", "elsewhere.m3u8"):
-        with pytest.raises(SourceError, match="not reached"):
+        with pytest.raises(SourceError) as caught:
             opener(source(f"{web}/{path}"))
+        assert caught.value.cause in (Cause.REFUSED, Cause.CODEC)
 
 
 def test_the_addresses_of_a_name_are_tried_in_turn(camera: RtspCamera) -> None:

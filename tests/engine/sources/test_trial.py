@@ -61,6 +61,8 @@ def test_pictures_that_never_come_end_with_the_time_and_with_who_asked() -> None
 def test_a_host_that_has_not_answered_when_time_is_over_sounds_as_a_closed_one() -> None:
     late = Trial(CAMERA, opening(ScriptedSource([])), 5.0, lambda: None).late()
     assert (late.cause, str(late)) == (Cause.REFUSED, f"rtsp://***@10.0.0.7/x: {NO_ANSWER}")
+    told = Trial(CAMERA, opening(ScriptedSource([])), 5.0, lambda: None, tells_all=True).late()
+    assert (told.cause, str(told)) == (Cause.TIMEOUT, "rtsp://***@10.0.0.7/x: no answer within 5 s")
 
 
 def test_a_place_is_taken_until_its_thread_is_back() -> None:

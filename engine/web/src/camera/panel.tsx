@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { sureOf } from "../emotions";
 import { number } from "../format";
 import { Card, Dialog, Field, Label, Select } from "../parts/basics";
+import { Guarded } from "../parts/guarded";
 import { Icon } from "../parts/icons";
 import { useMayOperate, useSession } from "../session";
 import { type Key, t } from "../text";
@@ -22,7 +23,7 @@ function useObstacle(): Key | null {
 }
 
 /** The button. Where the engine takes no webcams there is none. */
-export function UseWebcam({ main }: { main?: boolean }) {
+export function UseWebcam({ main, by }: { main?: boolean; by?: string }) {
   const feed = useFeed();
   const obstacle = useObstacle();
   const [asking, setAsking] = useState(false);
@@ -30,11 +31,10 @@ export function UseWebcam({ main }: { main?: boolean }) {
   const running = feed.phase !== "off" && feed.phase !== "failed";
   return (
     <>
-      <button type="button" class={main ? "use-webcam main" : "use-webcam"} disabled={obstacle !== null || running}
-        title={obstacle ? t(obstacle) : ""} onClick={() => setAsking(true)}>
+      <Guarded class={main ? "use-webcam main" : "use-webcam"} why={obstacle && t(obstacle)} {...(by ? { by } : {})} disabled={running} onClick={() => setAsking(true)}>
         <Icon name="cameras" />
         {t("webcam.use")}
-      </button>
+      </Guarded>
       {asking && <Consent onClose={() => setAsking(false)} />}
     </>
   );
@@ -44,7 +44,7 @@ export function UseWebcam({ main }: { main?: boolean }) {
 export function WebcamCard() {
   const obstacle = useObstacle();
   return (
-    <Card title={t("cameras.browser")} lead={t("webcam.lead")} tools={<UseWebcam />}>
+    <Card title={t("cameras.browser")} lead={t("webcam.lead")} tools={<UseWebcam by="browser-camera" />}>
       {obstacle && <p class="dim" id="browser-camera">{t(obstacle)}</p>}
     </Card>
   );

@@ -1,10 +1,8 @@
 /** The settings of one camera as fields: what they hold, what has changed, and what is wrong with them. */
 import { useState } from "preact/hooks";
-import { Problem } from "../api";
 import { Field } from "../parts/basics";
 import { t } from "../text";
 import type { SourceSettings } from "../types";
-import { trouble } from "./cameras";
 
 /** As typed; `id` only of a camera that is to be added. */
 export interface Values {
@@ -27,7 +25,7 @@ export const NOTHING: Values = {
 };
 /** What the engine shows in place of a password. */
 export const HIDDEN = "***";
-const NUMBERS = ["fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels"] as const;
+export const NUMBERS = ["fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels"] as const;
 const RARE = ["transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels", "loop"] as const;
 
 /** What a camera has now; `uri` as it is shown, without its password. */
@@ -47,25 +45,10 @@ export function changes(now: Values, before: Values): Body {
   return found;
 }
 
-/** What is no number goes as it is: the engine says what is wrong with it. */
-function numeric(text: string): number | string {
+/** As a number; what is none stays as it is. */
+export function numeric(text: string): number | string {
   const value = Number(text.replace(",", "."));
   return Number.isFinite(value) ? value : text;
-}
-
-/** Each mistake at its field; what belongs to none under "". */
-export function errorsIn(error: unknown): Errors {
-  if (!(error instanceof Problem) || error.errors.length === 0) {
-    const message = trouble(error);
-    return { [error instanceof Problem && error.status === 409 && message.includes("is there already") ? "id" : ""]: message };
-  }
-  const found: Errors = {};
-  for (const { field, message } of error.errors) {
-    const name = field.split(".").at(-1) ?? "";
-    const place = name in NOTHING ? (name as keyof Values) : "";
-    found[place] = [found[place], place ? message : `${field}: ${message}`].filter(Boolean).join(" ");
-  }
-  return found;
 }
 
 interface FieldsProps {

@@ -6,7 +6,8 @@ import { Answer } from "../parts/states";
 import { useAnswer } from "../poll";
 import { t } from "../text";
 import type { Source, SourceDetail } from "../types";
-import { CameraFields, changes, type Errors, errorsIn, HIDDEN, NOTHING, type Values, valuesOf } from "./camera-fields";
+import { CameraFields, changes, type Errors, HIDDEN, NOTHING, type Values, valuesOf } from "./camera-fields";
+import { errorsIn, mistakesIn, untestable } from "./camera-mistakes";
 import { notTried, type Trial, TrialView, tryCamera } from "./camera-trial";
 
 interface FormProps {
@@ -56,8 +57,6 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
 
   const body = changes(values, start);
   const isNew = typeof body["uri"] === "string";
-  // What is not shown cannot be sent: such an address is tried when it was written anew.
-  const canTry = isNew || (values.uri.trim() !== "" && !values.uri.includes(HIDDEN));
   const { id: _, ...rest } = changes(values, NOTHING);
   const now = JSON.stringify(without(rest));
   const seen = look?.tried === now ? look.trial : null;
@@ -75,6 +74,11 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
     setLook(trial && { tried: now, trial });
     return trial;
   };
+  /** Shows the mistakes, if there are any; whether there are none. */
+  const passes = (found: Errors): boolean => {
+    setErrors(found);
+    return Object.keys(found).length === 0;
+  };
   const save = async () => {
     setErrors({});
     if (id) await send("PATCH", `sources/${encodeURIComponent(id)}`, body);
@@ -83,7 +87,7 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
   };
   const submit = async (event: Event) => {
     event.preventDefault();
-    if (busy) return;
+    if (busy || !passes(mistakesIn(values, id === null))) return;
     setBusy(true);
     try {
       const first = isNew && !seen;
@@ -101,6 +105,8 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
     }
   };
   const test = async () => {
+    // An address that was written anew goes as it is, stars and all: the engine says what is wrong with them.
+    if (!passes({ ...mistakesIn(values, false), ...(isNew ? {} : untestable(values)) })) return;
     setBusy(true);
     await attempt();
     setBusy(false);
@@ -126,7 +132,7 @@ function Form({ id, before, onClose, onChanged }: { id: string | null; before: V
       {errors[""] && <p class="bad" role="alert">{errors[""]}</p>}
       <div class="row end">
         <button type="button" onClick={onClose}>{t("cameras.cancel")}</button>
-        <button type="button" disabled={busy || !canTry} title={canTry ? "" : t("cameras.tryHow")} onClick={() => void test()}>{t("cameras.try")}</button>
+        <button type="button" disabled={busy} onClick={() => void test()}>{t("cameras.try")}</button>
         <button type="submit" class="main" disabled={busy}>{t(SAVE[id ? 1 : 0][fails ? 1 : 0])}</button>
       </div>
     </form>

@@ -1,9 +1,9 @@
 /** A camera tried before it is added: its picture, or why there is none. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { open, pathTo, Problem } from "../api";
 import { number } from "../format";
 import { Icon } from "../parts/icons";
-import { t } from "../text";
+import { type Key, t } from "../text";
 import { trouble } from "./cameras";
 
 const PATIENCE_MS = 40_000;
@@ -12,7 +12,7 @@ const PATIENCE_MS = 40_000;
 export type Trial =
   | { state: "running" }
   | { state: "works"; about: string; picture: ImageBitmap | null; hidden: string }
-  | { state: "fails"; why: string; detail: string };
+  | { state: "fails"; why: string; detail: string; how?: string };
 
 /** Throws `Problem` where such a camera could not be added at all, or nothing can be said. */
 export async function tryCamera(body: unknown, signal: AbortSignal): Promise<Trial> {
@@ -23,7 +23,7 @@ export async function tryCamera(body: unknown, signal: AbortSignal): Promise<Tri
     return { state: "works", about: about(answer.headers), picture, hidden: answer.headers.get("X-No-Picture") ?? "" };
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 424) throw error;
-    return { state: "fails", why: whyNot(String(error.document.cause)), detail: error.message };
+    return { state: "fails", ...whyNot(String(error.document.cause), error.message) };
   }
 }
 
@@ -34,15 +34,30 @@ function about(headers: Headers): string {
   return said.filter(Boolean).join(", ");
 }
 
-function whyNot(cause: string): string {
-  switch (cause) {
-    case "auth": return t("cause.auth");
-    case "not_found": return t("cause.not_found");
-    case "codec": return t("cause.codec");
-    case "timeout": return t("cameras.noPicture");
-    case "ended": return t("cause.ended");
-    default: return t("cameras.notReached");
-  }
+/** By cause, what the engine says in words of its own, as patterns, and the sentence for it here. */
+const REASONS: Record<string, readonly (readonly [RegExp, Key])[]> = {
+  auth: [[/./, "cause.auth"]],
+  not_found: [[/./, "cause.not_found"]],
+  refused: [
+    [/connection refused/, "cameras.portClosed"],
+    [/it is another service/, "cameras.otherService"],
+    [/set transport: tcp/, "cameras.needsTcp"],
+    [/set transport: udp/, "cameras.needsUdp"],
+    [/no address is known for this name/, "cameras.hostUnknown"],
+  ],
+  timeout: [[/no answer/, "cause.timeout"], [/./, "cameras.noPicture"]],
+  codec: [[/not a video|holds no video/, "cameras.noVideo"], [/max_pixels/, "cameras.tooLarge"]],
+  ended: [[/./, "cause.ended"]],
+};
+const OTHERS: Record<string, Key> = { codec: "cause.codec" };
+
+/** Why there is no picture, and the address; the engine's own words only where the sentence leaves something open. */
+function whyNot(cause: string, detail: string): { why: string; detail: string; how?: string } {
+  const [place = ""] = detail.split(": ", 1);
+  // Of most hosts no more is told, so that nobody can look for open ports this way.
+  if (detail.includes("api.sources.hosts")) return { why: t("cameras.notReached"), detail: place, how: t("cameras.notReachedHow") };
+  const reason = REASONS[cause]?.find(([pattern]) => pattern.test(detail));
+  return reason ? { why: t(reason[1]), detail: place } : { why: t(OTHERS[cause] ?? "cause.refused"), detail };
 }
 
 export function TrialView({ trial, again }: { trial: Trial; again: string }) {
@@ -55,6 +70,7 @@ export function TrialView({ trial, again }: { trial: Trial; again: string }) {
             <Icon name={trial.state === "fails" ? "alert" : "cameras"} />
             <b>{trial.state === "fails" ? trial.why : t("cameras.testing")}</b>
             {trial.state === "fails" && <small><bdi>{trial.detail}</bdi></small>}
+            {trial.state === "fails" && trial.how && <small>{trial.how}</small>}
           </div>
         </div>
       )}
@@ -67,7 +83,8 @@ export function TrialView({ trial, again }: { trial: Trial; again: string }) {
 
 function Picture({ bitmap }: { bitmap: ImageBitmap }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
+  // With the words, not a moment after them.
+  useLayoutEffect(() => {
     if (!canvas.current) return;
     Object.assign(canvas.current, { width: bitmap.width, height: bitmap.height });
     canvas.current.getContext("2d", { alpha: false })?.drawImage(bitmap, 0, 0);

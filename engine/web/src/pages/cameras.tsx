@@ -4,6 +4,7 @@ import { Problem, send } from "../api";
 import { WebcamCard } from "../camera/panel";
 import { number, percent } from "../format";
 import { Confirm, Header } from "../parts/basics";
+import { Guarded } from "../parts/guarded";
 import { Icon } from "../parts/icons";
 import { Answer, Note } from "../parts/states";
 import { type Asked, useAnswer } from "../poll";
@@ -41,19 +42,28 @@ export function CamerasPage() {
   return (
     <>
       <Header title={t("cameras.title")} lead={t("cameras.lead")}>
-        <button type="button" class="main" disabled={!mayChange} title={why ?? ""} onClick={() => setDoing({ what: "add" })}>
+        <Guarded class="main" why={why} by="no-changes" onClick={() => setDoing({ what: "add" })}>
           <Icon name="plus" />
           {t("cameras.add")}
-        </button>
+        </Guarded>
       </Header>
-      {why && <p class="dim hint">{why}</p>}
+      {why && <p class="dim hint" id="no-changes">{why}</p>}
       <Answer asked={asked}>{(sources) => <List sources={sources.items} asked={asked} onDo={setDoing} />}</Answer>
       <WebcamCard />
       {doing?.what === "add" && <CameraForm source={null} onClose={close} onChanged={asked.again} />}
       {doing?.what === "edit" && <CameraForm source={doing.source} onClose={close} onChanged={asked.again} />}
-      {doing?.what === "delete" && <Delete source={doing.source} onClose={close} onDone={() => (close(), asked.again())} />}
+      {doing?.what === "delete" && <Delete source={doing.source} onClose={close} onDone={() => (close(), asked.again(), focusHeading())} />}
     </>
   );
+}
+
+/** The button that was pressed goes with its card: whoever uses keys goes on at the top, once the question has closed. */
+function focusHeading(): void {
+  requestAnimationFrame(() => {
+    const heading = document.querySelector<HTMLElement>("main h1");
+    if (heading) heading.tabIndex = -1;
+    heading?.focus();
+  });
 }
 
 /** Why nothing can be changed here; null where it can. */
@@ -118,6 +128,7 @@ function Camera({ source, again, onDo }: { source: Source; again: () => void; on
           </div>
         )}
       </div>
+      {mayChange && source.origin === "file" && <p class="dim from-file">{t("cameras.fileHow")}</p>}
       {problem && <p class="bad" role="alert">{t("cameras.failed")}: {problem}</p>}
       <dl class="facts-row">
         <Item name={t("cameras.address")} value={source.uri} wide />

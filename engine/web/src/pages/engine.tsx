@@ -1,17 +1,15 @@
 /** The machine itself: how fast each stage runs, what waits, what was dropped, and which models judge. */
-import { useMemo } from "preact/hooks";
-import { duration, moment, number, percent } from "../format";
+import { duration, moment, number } from "../format";
 import { Card, Header } from "../parts/basics";
 import { Answer } from "../parts/states";
 import { useAnswer, useStatus } from "../poll";
-import { Rates, STAGES } from "../rates";
+import { rates, STAGES } from "../rates";
 import { useSession } from "../session";
 import { has, t } from "../text";
-import type { ModelWithCard, Sink, Source, Status } from "../types";
+import type { ModelWithCard, Sink, Status } from "../types";
 import { ModelCard } from "./model-card";
+import { ChipOutcomes, FrameOutcomes } from "./outcomes";
 import { Fact } from "./track";
-
-const OUTCOMES = ["inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "failed"] as const;
 
 export function EnginePage() {
   const status = useStatus();
@@ -38,12 +36,10 @@ export function EnginePage() {
 }
 
 function Machine({ status }: { status: Status }) {
-  const rates = useMemo(() => new Rates(), []);
-  rates.add(status);
   return (
     <>
       <dl class="facts-row">
-        <Fact name={t("engine.state")} value={status.state} />
+        <Fact name={t("engine.state")} value={stateOf(status)} />
         <Fact name={t("engine.uptime")} value={duration(Math.floor(status.uptime_s))} />
         <Fact name={t("engine.run")} value={`${moment(status.started_at)}`} />
         <Fact name={t("engine.version")} value={status.version} />
@@ -51,12 +47,18 @@ function Machine({ status }: { status: Status }) {
         <Fact name={t("engine.bus")} value={sinkText(status.bus)} />
       </dl>
       <div class="grid">
-        <Stages rates={rates} status={status} />
+        <Stages status={status} />
         <Queues status={status} />
-        <Outcomes sources={status.sources} />
+        <FrameOutcomes sources={status.sources} />
+        <ChipOutcomes chips={status.chips} />
       </div>
     </>
   );
+}
+
+function stateOf({ state }: Status): string {
+  const key = `run.${state}`;
+  return has(key) ? t(key) : state;
 }
 
 function sinkText(sink: Sink): string {
@@ -67,7 +69,7 @@ function sinkText(sink: Sink): string {
   return parts.join(" · ");
 }
 
-function Stages({ rates, status }: { rates: Rates; status: Status }) {
+function Stages({ status }: { status: Status }) {
   const deviceOf = (stage: string) => status.models.find((model) => model.stage === stage)?.device;
   const devices: Partial<Record<string, string | undefined>> = { inferred: deviceOf("detect"), classified: deviceOf("classify") };
   return (
@@ -100,7 +102,7 @@ function Spark({ values }: { values: readonly number[] }) {
 function Queues({ status }: { status: Status }) {
   return (
     <Card title={t("engine.queues")}>
-      <table class="list plain">
+      <table class="list plain queues">
         <thead>
           <tr>
             <th scope="col">{t("engine.queue")}</th>
@@ -122,37 +124,6 @@ function Queues({ status }: { status: Status }) {
           ))}
         </tbody>
       </table>
-    </Card>
-  );
-}
-
-function outcomeText(outcome: string): string {
-  const key = `outcome.${outcome}`;
-  return has(key) ? t(key) : outcome;
-}
-
-function Outcomes({ sources }: { sources: readonly Source[] }) {
-  return (
-    <Card wide title={t("engine.frames")} lead={t("engine.framesLead")}>
-      <p class="legend">{OUTCOMES.map((one) => <span class="label" key={one}><i class={`o-${one}`} />{outcomeText(one)}</span>)}</p>
-      <ul class="outcomes">
-        {sources.map(({ source_id, frames }) => {
-          const whole = Math.max(frames.captured, 1);
-          const text = OUTCOMES.map((one) => `${outcomeText(one)} ${number(frames.outcomes[one] ?? 0)}`).join(", ");
-          return (
-            <li key={source_id}>
-              <span><bdi>{source_id}</bdi></span>
-              <div class="share-bar" role="img" aria-label={text}>
-                {OUTCOMES.map((one) => (
-                  <i key={one} class={`o-${one}`} title={`${outcomeText(one)}: ${number(frames.outcomes[one] ?? 0)} (${percent((frames.outcomes[one] ?? 0) / whole, 1)})`}
-                    style={{ width: `${(100 * (frames.outcomes[one] ?? 0)) / whole}%` }} />
-                ))}
-              </div>
-              <b class="num">{number(frames.captured)}</b>
-            </li>
-          );
-        })}
-      </ul>
     </Card>
   );
 }

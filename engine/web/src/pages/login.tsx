@@ -1,20 +1,22 @@
 /** Asks for a token. */
 import { useState } from "preact/hooks";
-import { type Problem, token } from "../api";
+import type { Problem } from "../api";
 import { Field, Switch } from "../parts/basics";
 import { Logo } from "../parts/icons";
+import { useTitle } from "../route";
 import { t } from "../text";
 
-function trouble(problem: Problem): string | null {
+function trouble(problem: Problem, wrong: boolean): string | null {
   if (problem.status === 429) return t("login.wait");
   if (problem.status === 403) return t("login.scope");
-  return token() === null ? null : t("login.wrong");
+  return wrong ? t("login.wrong") : null;
 }
 
-export function LoginPage({ problem, enter }: { problem: Problem; enter: (token: string) => void }) {
+export function LoginPage({ problem, wrong, enter }: { problem: Problem; wrong: boolean; enter: (token: string) => void }) {
   const [text, setText] = useState("");
   const [shown, setShown] = useState(false);
-  const error = trouble(problem);
+  const error = trouble(problem, wrong);
+  useTitle(t("login.title"));
   return (
     <main class="login">
       <form
@@ -34,6 +36,7 @@ export function LoginPage({ problem, enter }: { problem: Problem; enter: (token:
             spellcheck={false}
             autoFocus
             required
+            aria-invalid={error !== null}
             value={text}
             onInput={(event) => setText(event.currentTarget.value)}
           />

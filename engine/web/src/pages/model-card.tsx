@@ -5,37 +5,9 @@ import { Card } from "../parts/basics";
 import { reportHref } from "../report";
 import { t } from "../text";
 import type { Card as CardData, ModelWithCard } from "../types";
+import { type Highlight, highlights, leaves, quantity, shown, wordFor, wordsFor } from "./measures";
 
 const MOST = 400;
-
-/** The leaves of nested numbers as `views.aligned.accuracy`, in their order. */
-export function leaves(tree: unknown, path: string[] = []): [string, string][] {
-  if (tree === null || tree === undefined) return [];
-  if (Array.isArray(tree)) return [[path.join(" · "), tree.map(shown).join(" – ")]];
-  if (typeof tree === "object") return Object.entries(tree).flatMap(([key, value]) => leaves(value, [...path, key]));
-  return [[path.join(" · "), shown(tree)]];
-}
-
-function shown(value: unknown): string {
-  if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value)) return number(value);
-  return Math.abs(value) < 0.001 ? value.toExponential(1) : number(value, Math.abs(value) < 10 ? 3 : 1);
-}
-
-const TELLING = ["accuracy", "macro_f1", "calibration_error", "ap", "landmark_error"];
-/** Of several sets and sizes: all sets together, at the size the engine looks at. */
-const USUAL = ["all sets", "640"];
-
-/** The first few numbers that tell most, each with where it was measured. */
-function highlights(lines: readonly [string, string][]): [string, string, string][] {
-  const usual = (path: string): number => USUAL.filter((part) => path.split(" · ").includes(part)).length;
-  return TELLING.flatMap((name) => {
-    const [found] = lines
-      .filter(([path]) => path.split(" · ").at(-1) === name)
-      .sort(([one], [other]) => usual(other) - usual(one));
-    return found ? [[name, found[1], found[0].split(" · ").slice(0, -1).join(" · ")] as [string, string, string]] : [];
-  }).slice(0, 3);
-}
 
 function inputText(input: Record<string, unknown>): string {
   const size = input.width && input.height ? `${String(input.width)} × ${String(input.height)} ` : "";
@@ -71,22 +43,72 @@ function ReportLink({ name }: { name: string }) {
 }
 
 function Known({ card }: { card: CardData }) {
-  const lines = highlights(leaves(card.metrics));
+  const { per_class: classes, ...metrics } = card.metrics;
+  const told = highlights(leaves(metrics));
   return (
     <>
       {card.labels.length > 0 && <p><span class="dim">{t("engine.labels")}:</span> {card.labels.map(nameOf).join(", ")}</p>}
-      <dl class="facts-row high" hidden={lines.length === 0}>
-        {lines.map(([name, value, where]) => (
-          <div key={name}><dt>{name}</dt><dd>{value}<small class="dim">{where}</small></dd></div>
-        ))}
-      </dl>
-      <Tree name={t("engine.measured")} tree={card.metrics} open />
-      <Tree name={t("engine.data")} tree={card.data} />
+      <Numbers told={told} />
+      {card.limits.length > 0 && (
+        <div class="known">
+          <h3>{t("engine.knownLimits")}</h3>
+          <ul>{card.limits.map((limit) => <li key={limit}><bdi>{limit}</bdi></li>)}</ul>
+        </div>
+      )}
+      <Classes classes={classes} />
+      <Tree name={t("engine.measured")} tree={metrics} of="metric" open />
+      <Tree name={t("engine.data")} tree={card.data} of="data" />
     </>
   );
 }
 
-function Tree({ name, tree, open }: { name: string; tree: unknown; open?: boolean }) {
+/** The numbers that tell most. Where they were measured is said once, if it is the same of all. */
+function Numbers({ told }: { told: readonly Highlight[] }) {
+  const [first] = told;
+  if (!first) return null;
+  const alike = told.every(({ where }) => where === first.where);
+  return (
+    <>
+      <dl class="facts-row high">
+        {told.map(({ name, value, where, how }) => (
+          <div key={name}><dt>{name}</dt><dd>{value}{!alike && <small class="dim">{where}</small>}{how && <small class="dim">{how}</small>}</dd></div>
+        ))}
+      </dl>
+      {alike && first.where && <p class="dim on">{t("engine.measuredOn", { where: first.where })}</p>}
+    </>
+  );
+}
+
+const PER_CLASS = ["images", "precision", "recall", "f1"] as const;
+
+/** Class by class, where the card has it. */
+function Classes({ classes }: { classes: unknown }) {
+  if (typeof classes !== "object" || classes === null) return null;
+  const rows = Object.entries(classes as Record<string, Record<string, unknown> | null>);
+  return (
+    <details>
+      <summary>{t("engine.perClass")} <span class="dim">{number(rows.length)}</span></summary>
+      <table class="list plain leaves">
+        <thead>
+          <tr>
+            <th scope="col">{t("tracks.emotion")}</th>
+            {PER_CLASS.map((key) => <th scope="col" class="num" key={key}>{wordFor(key, "metric")}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, MOST).map(([label, values]) => (
+            <tr key={label}>
+              <th scope="row">{nameOf(label)}</th>
+              {PER_CLASS.map((key) => <td class="num" key={key}>{values?.[key] === undefined || values[key] === null ? "–" : shown(values[key], key)}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}
+
+function Tree({ name, tree, of, open }: { name: string; tree: unknown; of: "metric" | "data"; open?: boolean }) {
   const lines = leaves(tree);
   if (lines.length === 0) return null;
   return (
@@ -95,7 +117,7 @@ function Tree({ name, tree, open }: { name: string; tree: unknown; open?: boolea
       <table class="list plain leaves">
         <tbody>
           {lines.slice(0, MOST).map(([path, value]) => (
-            <tr key={path}><th scope="row">{path}</th><td class="num">{value}</td></tr>
+            <tr key={path.join(" ")}><th scope="row">{wordsFor(path, of)}</th><td class="num">{shown(value, quantity(path))}</td></tr>
           ))}
         </tbody>
       </table>

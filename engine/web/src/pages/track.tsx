@@ -6,11 +6,12 @@ import { changesCsv, download, samplesCsv } from "../files";
 import { duration, moment, number, percent } from "../format";
 import { changes, Growing, Latest, segments, totals } from "../history";
 import { Card, Chip, Confirm, Header, Label, ShareBar } from "../parts/basics";
+import { Guarded } from "../parts/guarded";
 import { Icon } from "../parts/icons";
 import { Answer, Failed, Loading, Note } from "../parts/states";
 import { Thumbnail } from "../parts/thumbnail";
 import { useAnswer } from "../poll";
-import { href } from "../route";
+import { href, setTitle } from "../route";
 import { useMayOperate } from "../session";
 import { language, t } from "../text";
 import type { EngineEvent, Sample, Track } from "../types";
@@ -83,10 +84,12 @@ function Back({ to }: { to: string }) {
 function Person({ track, list, onErased }: { track: Track; list: string; onErased: (said: string) => void }) {
   const [past, problem] = usePast(track.track_uid, track.state === "active");
   const details = useMemo(() => past && <Details past={past} />, [past, language()]);
+  const title = t("track.title", { id: track.track_id });
+  useEffect(() => setTitle(title), [title]);
   return (
     <>
       <p class="crumb"><a href={list}><Icon name="back" />{t("track.back")}</a></p>
-      <Header title={<><Thumbnail track={track} large />{t("track.title", { id: track.track_id })} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
+      <Header title={<><Thumbnail track={track} large />{title} <Chip label={track.label} /></>} lead={<bdi>{track.source_id}</bdi>}>
         <Tools track={track} past={past} onErased={onErased} />
       </Header>
       <dl class="facts-row">
@@ -150,9 +153,9 @@ function Tools({ track, past, onErased }: { track: Track; past: Past | null; onE
         <Icon name="down" />{t("track.csvChanges")}
       </button>
       <Everything track={track} past={past} name={name} />
-      <button type="button" class="danger" disabled={!mayOperate} title={mayOperate ? "" : t("track.needsOperate")} onClick={() => setAsking(true)}>
+      <Guarded class="danger" why={mayOperate ? null : t("track.needsOperate")} onClick={() => setAsking(true)}>
         <Icon name="trash" />{t("track.erase")}
-      </button>
+      </Guarded>
       {asking && <Erase track={track} onClose={close} onErased={onErased} />}
     </>
   );

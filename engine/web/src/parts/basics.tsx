@@ -72,8 +72,8 @@ export function Field({ name, how, error, kind, children }: {
     <label class={`field ${kind ?? ""}`}>
       <span>{name}</span>
       {children}
-      {how && !error && <small>{how}</small>}
       {error && <small class="bad">{error}</small>}
+      {how && <small>{how}</small>}
     </label>
   );
 }
