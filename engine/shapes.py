@@ -7,6 +7,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+_EXPECTED = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys and values",
+    "dataclass_type": "keys and values",
+}
+"""What of another kind than asked is told by, instead of in pydantic's words."""
 
 
 class Shape(Generic[T]):
@@ -36,6 +43,8 @@ class Shape(Generic[T]):
             return f"{path}: unknown key" + (f"; did you mean {near[0]!r}?" if near else _list(known))
         if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
             return f"{path}: is missing"
+        if kind in _EXPECTED:
+            return f"{path}: expected {_EXPECTED[kind]}, got {'nothing' if value is None else repr(value)}"
         message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if isinstance(value, dict | list) or kind == "value_error" or location[-1:] == ["token"]:
             return f"{path}: {message}"
