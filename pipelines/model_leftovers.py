@@ -117,7 +117,10 @@ def leftovers(folder: Path) -> Iterator[str]:
     """One line for each thing in `folder` that an unfinished pull or addition left there."""
     waiting = folder / PULLING
     if waiting.is_dir():
-        yield from _unfinished(waiting)
+        try:
+            yield from _unfinished(waiting)
+        except OSError as error:
+            yield f"{waiting}: cannot be read: {error.strerror}"
     for path in sorted(folder.glob(f"{SCRATCH}*")):
         yield f"{path}: left by an addition that was killed; the next pull or addition there finishes or removes it"
 

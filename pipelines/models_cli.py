@@ -99,7 +99,7 @@ def verify(names: Sequence[str]) -> None:
         for line in leftovers(folder):
             click.echo(f"left    {line}")
     if failed:
-        raise MoodlineError(f"{len(failed)} of {len(targets)} models failed: {', '.join(failed)}")
+        raise MoodlineError(f"{len(failed)} of {counted(len(targets), 'model')} failed: {', '.join(failed)}")
 
 
 def _is_sound(name: str) -> bool:
@@ -218,11 +218,13 @@ def _pull_all(wanted: Sequence[Entry], folder: Path, timeout_s: float) -> None:
 
 def _check_folder(folder: Path) -> None:
     """Raises `ConfigError` where models cannot be put, before anybody reads terms."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    there = next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
     if not there.is_dir():
         raise ConfigError(f"{str(folder)!r}: {str(there)!r} is no folder; name another place with --to")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"{str(folder)!r}: {str(there)!r} cannot be written; see to its rights, or name another place with --to")
+        raise ConfigError(
+            f"{str(folder)!r}: {str(there)!r} cannot be written; see to its rights, or name another place with --to"
+        )
 
 
 def _check_use(entry: Entry, folder: Path | None) -> None:
@@ -241,9 +243,7 @@ def _is_there(entry: Entry, folder: Path) -> bool:
 
 def _show_terms(entry: Entry) -> None:
     allowed = "allowed" if entry.commercial else "NOT allowed"
-    click.echo(
-        f"{entry.name}: {entry.about}; {size_of(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}"
-    )
+    click.echo(f"{entry.name}: {entry.about}; {size_of(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}")
     click.echo(f"  licence: {entry.licence}; commercial use {allowed}")
 
 

@@ -12,6 +12,7 @@ import sys
 import termios
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from engine.errors import ConfigError, DownloadError, ModelError
+from engine.errors import ConfigError, DownloadError, ModelError, MoodlineError
 from engine.modelcard import find_model, load_model, user_folder
+from pipelines.model_install import install
+from pipelines.model_leftovers import at_work
+from pipelines.model_templates import TEMPLATES
 from pipelines.models_cli import models
 from pipelines.remote import CHUNK
 from tests.support import networks
@@ -206,7 +210,7 @@ def test_a_disk_that_fills_up_leaves_the_older_model_and_the_next_pull_goes_on(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert {name: content for name, content in files(folder).items() if name in before} == before
-    assert "goes on at 0.0 MB" in run("pull", "net").output
+    assert "goes on at 16.4 kB" in run("pull", "net").output
     assert find_model("net").path.read_bytes() == network
 
 
@@ -229,6 +233,26 @@ def test_a_disk_that_fills_up_while_unpacking_keeps_what_was_fetched(
     assert list(folder.iterdir()) == []
 
 
+def test_what_was_fetched_stays_when_it_cannot_take_its_place(
+    publish: Publish, network: bytes, page: Mirror, folder: Path
+):
+    publish("net", network)
+    (folder / "net.onnx").mkdir(parents=True)  # in the way
+    with pytest.raises(DownloadError, match=r"cannot be added to .*then pull again"):
+        run("pull", "net")
+    assert [path.suffix for path in (folder / ".pulling").iterdir()] == [".whole"]
+    (folder / "net.onnx").rmdir()
+    assert "pulled" in run("pull", "net").output
+    assert len(page.asked) == 1 and sorted(files(folder)) == ["net.json", "net.onnx"]
+
+
+def test_taking_the_place_needs_no_second_copy(network: bytes, folder: Path, tmp_path: Path):
+    fetched = tmp_path / "fetched"
+    fetched.write_bytes(network)
+    model = install(fetched, replace(TEMPLATES["retinaface"](), name="net"), folder, ours=True)
+    assert model.path.samefile(fetched)
+
+
 def test_no_network_is_told_with_the_way_without_one(publish: Publish, network: bytes, folder: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -245,7 +269,9 @@ def test_a_network_that_does_not_fit_its_kind_is_refused_and_the_older_one_stays
     run("pull", "net")
     before = files(folder)
     publish("net", networks.retinaface(tmp_path / "logits.onnx", softmax=False).read_bytes())
-    with pytest.raises(ModelError, match="no probabilities"):
+    with pytest.raises(
+        ModelError, match=r"no probabilities.*catalogue is to be corrected: .* like 'retinaface-mnet025'"
+    ):
         run("pull", "net")
     assert files(folder) == before and not (folder / ".pulling").exists()
 
@@ -290,16 +316,31 @@ def test_verify_tells_what_is_for_the_trainer_only(publish: Publish, tmp_path: P
     assert run("verify", "teacher").output.startswith("ok      teacher: for moodline-train only")
 
 
-def test_the_offer_says_what_is_installed(publish: Publish, network: bytes, tmp_path: Path):
+def test_the_offer_says_what_is_installed(publish: Publish, page: Mirror, network: bytes, tmp_path: Path, folder: Path):
     publish("here", network)
     publish("away", network, licence="for research", commercial=False)
     publish("changed", network)
-    run("pull", "here", "changed")
+    publish("harmed", network)
+    run("pull", "here", "changed", "harmed")
     publish("changed", networks.retinaface(tmp_path / "newer.onnx", seed=8).read_bytes())
+    (folder / "harmed.onnx").write_bytes(network[:-1])
     lines = run("list", "--available").output.splitlines()
-    assert lines[0].split() == ["NAME", "SIZE", "COMMERCIAL", "ENGINE", "INSTALLED", "LICENCE", "ABOUT"]
-    cells = {line.split()[0]: line.split()[3:6] for line in lines[1:]}
-    assert cells == {"here": ["yes", "yes", "yes"], "away": ["no", "yes", "no"], "changed": ["yes", "yes", "another"]}
+    assert lines[0].split() == [
+        "NAME", "TASK", "SIZE", "COMMERCIAL", "ENGINE", "INSTALLED", "SHA256", "LICENCE", "ABOUT", "URL",
+    ]  # fmt: skip
+    cells = {line.split()[0]: line.split()[4:7] for line in lines[1:]}
+    assert cells == {
+        "here": ["yes", "yes", "yes"],
+        "away": ["no", "yes", "no"],
+        "changed": ["yes", "yes", "another"],
+        "harmed": ["yes", "yes", "damaged"],
+    }
+    here = next(line.split() for line in lines if line.startswith("here"))
+    assert (here[1], here[7], here[-1]) == (
+        "face-detection",
+        hashlib.sha256(network).hexdigest()[:12],
+        page.url("here"),
+    )
 
 
 def test_verify_tells_what_unfinished_pulls_left(publish: Publish, network: bytes, page: Mirror, folder: Path):
@@ -310,7 +351,81 @@ def test_verify_tells_what_unfinished_pulls_left(publish: Publish, network: byte
     (folder / ".adding-x").mkdir()
     left = [line for line in run("verify").output.splitlines() if line.startswith("left")]
     assert len(left) == 2
-    assert f"{folder / '.pulling'}: 1 unfinished downloads, 0.0 MB" in left[0] and ".adding-x" in left[1]
+    assert f"{folder / '.pulling'}: 1 unfinished download, 16.4 kB;" in left[0] and ".adding-x" in left[1]
+
+
+def test_what_killed_pulls_left_is_told_and_the_next_one_removes_it(publish: Publish, network: bytes, folder: Path):
+    publish("net", network)
+    waiting = folder / ".pulling"
+    waiting.mkdir(parents=True)
+    for name in ("tmp5qtsymm0", "0123.network", "0123.json"):
+        (waiting / name).write_text("of no use")
+    left = [line for line in run("verify").output.splitlines() if line.startswith("left")]
+    assert [line.split()[1] for line in left] == [f"{path}:" for path in sorted(waiting.iterdir())]
+    assert all("left by a pull that was killed; the next pull there removes it" in line for line in left)
+    run("pull", "net")
+    assert not waiting.exists()
+
+
+def test_what_another_pull_works_on_is_left_alone(publish: Publish, network: bytes, folder: Path):
+    publish("net", network)
+    with at_work(folder / ".pulling"):
+        (folder / ".pulling" / "tmp1").write_text("of that pull")
+        run("pull", "net")
+        assert "a pull is under way there" in run("verify").output
+        assert (folder / ".pulling" / "tmp1").exists()
+    assert run("verify").output.count("tmp1: left by a pull that was killed") == 1
+
+
+def test_a_card_that_a_killed_addition_could_not_place_is_placed(
+    publish: Publish, network: bytes, page: Mirror, folder: Path, tmp_path: Path
+):
+    publish("net", networks.retinaface(tmp_path / "old.onnx", seed=9).read_bytes())
+    run("pull", "net")
+    old = (folder / "net.json").read_text()
+    publish("net", network)
+    run("pull", "net")
+    scratch = folder / ".adding-x"  # as after a kill between the two moves
+    scratch.mkdir()
+    (folder / "net.json").rename(scratch / "net.json")
+    (folder / "net.json").write_text(old)
+    with pytest.raises(MoodlineError, match="1 of 1 model failed"):
+        run("verify", "net")
+    asked = len(page.asked)
+    assert "already in" in run("pull", "net").output
+    assert len(page.asked) == asked and not scratch.exists()
+    assert run("verify", "net").exit_code == 0
+
+
+def test_a_name_that_another_folder_has_first_is_told(
+    publish: Publish, network: bytes, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    publish("net", network)
+    networks.retinaface(tmp_path / "net.onnx")
+    monkeypatch.setenv("MOODLINE_MODELS", str(tmp_path))
+    for arguments in (("pull", "net"), ("add", tmp_path / "net.onnx", "--like", "retinaface", "--name", "net")):
+        said = run(*arguments).output
+        assert "now means it" not in said
+        assert f"but `model: net` still means {tmp_path / 'net.onnx'}, which is found first" in said
+
+
+def test_one_that_fails_does_not_end_the_others(publish: Publish, network: bytes, page: Mirror):
+    for name in ("one", "two", "three"):
+        publish(name, network)
+    publish("two", network, sha256="0" * 64)
+    result = CliRunner().invoke(models, ["pull", "one", "two", "three"])
+    assert type(result.exception) is MoodlineError
+    assert str(result.exception) == "1 of 3 models not pulled: two"
+    assert "FAILED  two: what 127.0.0.1 gave is not the file promised" in result.output
+    assert find_model("one").path.exists() and find_model("three").path.exists()
+
+
+def test_a_place_where_nothing_can_be_put_is_told_before_the_terms(publish: Publish, network: bytes, tmp_path: Path):
+    publish("net", network)
+    (tmp_path / "afile").write_text("in the way")
+    result = CliRunner().invoke(models, ["pull", "net", "--to", str(tmp_path / "afile" / "sub")])
+    assert isinstance(result.exception, ConfigError) and result.output == ""
+    assert str(result.exception).endswith("afile' is no folder; name another place with --to")
 
 
 @pytest.mark.parametrize("arguments", [("pull",), ("pull", "net", "--timeout", "0"), ("pull", "net", "--timeout", "x")])
@@ -346,11 +461,26 @@ def test_an_interrupted_pull_ends_with_130_and_the_next_one_goes_on(publish: Pub
     assert find_model("net").path.read_bytes() == network
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
-def test_at_a_terminal_the_terms_are_asked_and_a_bar_is_shown(publish: Publish, network: bytes, answer: str, code: int):
+def test_a_killed_pull_leaves_nothing_for_ever(publish: Publish, network: bytes, page: Mirror, folder: Path):
+    publish("net", network + bytes(9 * CHUNK))
+    page.cuts, page.stall = [5 * CHUNK], True
+    first = subprocess.Popen(moodline("pull", "net"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert page.stalled.wait(60)
+    first.kill()
+    first.wait(60)
+    publish("net", network)
+    page.stall = False
+    run("pull", "net")
+    assert all(path.suffix in (".part", ".json") for path in (folder / ".pulling").glob("*"))
+
+
+@pytest.mark.parametrize(("answer", "code", "columns"), [("y", 0, 80), ("y", 0, 0), ("n", 1, 80)])
+def test_at_a_terminal_the_terms_are_asked_and_a_bar_is_shown(
+    publish: Publish, network: bytes, answer: str, code: int, columns: int
+):
     publish("research", network, licence="for research", commercial=False)
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
+    termios.tcsetwinsize(theirs, (24, columns))
     process = subprocess.Popen(moodline("pull", "research"), stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     os.write(ours, f"{answer}\n".encode())
