@@ -37,15 +37,23 @@ def _joined(folder: Path) -> int:
     """A descriptor of `folder` with a shared lock on it."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _opened(folder)
-        if _alone(descriptor):
-            for path in _useless(folder):
-                path.unlink(missing_ok=True)
-        _lock(descriptor, fcntl.LOCK_SH)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), folder.stat()):
-                return descriptor
-        os.close(descriptor)  # another pull has ended meanwhile, and removed it
+        with suppress(FileNotFoundError):  # another pull has ended meanwhile, and removed it
+            descriptor = _opened(folder)
+            try:
+                _sweep(folder, descriptor)
+                folder.stat()
+            except OSError:
+                os.close(descriptor)
+                raise
+            return descriptor
+
+
+def _sweep(folder: Path, descriptor: int) -> None:
+    """Remove what is of no use, if nobody else is there, and hold a shared lock from then on."""
+    if _alone(descriptor):
+        for path in _useless(folder):
+            path.unlink(missing_ok=True)
+    _lock(descriptor, fcntl.LOCK_SH)
 
 
 def _opened(folder: Path) -> int:
