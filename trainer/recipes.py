@@ -41,7 +41,8 @@ def to_settings(kind: type[T], raw: Any, where: str) -> T:
         ConfigError: one problem for each key that is unknown, missing or out of range.
     """
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where}: expected keys and values, found {'nothing' if raw is None else type(raw).__name__}")
+        found = "nothing" if raw is None else type(raw).__name__
+        raise ConfigError(f"{where}: expected keys and values, found {found}")
     problems: list[str] = []
     settings = Shape(kind).check(raw, problems)
     if settings is None:
