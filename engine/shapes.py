@@ -7,6 +7,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+_EXPECTED = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys and values",
+    "dataclass_type": "keys and values",
+}
+"""What of another kind than asked is told by, instead of in pydantic's words."""
 
 
 class Shape(Generic[T]):
@@ -29,17 +36,23 @@ class Shape(Generic[T]):
     def _describe(self, problem: Any) -> str:
         location = list(problem["loc"])
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+        said = self._said(problem, location)
+        return f"{path}: {said}" if path else said
+
+    def _said(self, problem: Any, location: Sequence[Any]) -> str:
         kind, value = problem["type"], problem["input"]
         if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
             known = self._known_keys(location[:-1])
             near = difflib.get_close_matches(str(location[-1]), known, n=1)
-            return f"{path}: unknown key" + (f"; did you mean {near[0]!r}?" if near else _list(known))
+            return "unknown key" + (f"; did you mean {near[0]!r}?" if near else _list(known))
         if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
-            return f"{path}: is missing"
-        message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            return "is missing"
+        if kind in _EXPECTED:
+            return f"expected {_EXPECTED[kind]}, got {'nothing' if value is None else repr(value)}"
+        message: str = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if isinstance(value, dict | list) or kind == "value_error" or location[-1:] == ["token"]:
-            return f"{path}: {message}"
-        return f"{path}: {value!r} {message}"
+            return message
+        return f"{value!r} {message}"
 
     def _known_keys(self, location: Sequence[Any]) -> list[str]:
         """The keys that may stand at `location`, read from the JSON Schema."""

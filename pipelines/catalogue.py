@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from engine.detectors.haar import Haar
 from engine.errors import ConfigError
 from engine.fields import AfterValidator, Field, Name, Text, settings
 from engine.modelcard import ModelCard, Task
@@ -36,6 +37,12 @@ def _kind(name: str) -> str:
     raise ValueError(f"there is no kind of network {name!r}; {hint}")
 
 
+def _free(name: str) -> str:
+    if name == Haar.name:
+        raise ValueError(f"{name!r} is the built-in cascade, which needs no file; choose another name")
+    return name
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Bytes = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -55,7 +62,7 @@ class Member:
 class Entry:
     """One model. `size` and `sha256` are those of what `url` gives: the network, or the archive it is in."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_free)]
     about: Text
     task: Task
     like: Kind
@@ -86,11 +93,17 @@ class Entry:
         return (TEMPLATES if self.runs else FILES_ONLY)[self.like]()
 
 
+def _some(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    if not entries:
+        raise ValueError("lists no model; docs/models.md shows how an entry looks")
+    return entries
+
+
 @settings
 class Catalogue:
     """All that can be pulled; every name once."""
 
-    models: tuple[Entry, ...]
+    models: Annotated[tuple[Entry, ...], AfterValidator(_some)]
 
     def find(self, names: Sequence[str]) -> list[Entry]:
         """The entries of those names, each once, in that order.

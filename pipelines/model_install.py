@@ -1,8 +1,10 @@
 """A network from outside takes its place among the models: tried first, then put there in one go."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +17,12 @@ from engine.modelcard import Model, ModelCard, card_path, load_model, sha256_of
 from engine.sessions import OnnxSession, open_session, warm_up
 from engine.stages.classify import EmotionClassifier
 from engine.stages.detect import DetectConfig
-
-SCRATCH = ".adding-"
-"""How the folder begins in which a model is made ready; one that is found was left by a killed process."""
+from pipelines.model_leftovers import SCRATCH, adding
 
 
-def install(file: Path, card: ModelCard, folder: Path) -> Model:
-    """Put a copy of `file` with its card into `folder`, hash and fixed input size filled in.
+def install(file: Path, card: ModelCard, folder: Path, ours: bool = False) -> Model:
+    """Put `file` with its card into `folder`, hash and fixed input size filled in. It is copied, or, where it is
+    `ours` and never changes, linked, which takes no room.
 
     The network is tried first and the copy finished in a folder of its own; then both files take their
     places. Whatever fails before that leaves an older model of the same name as it was.
@@ -33,23 +34,39 @@ def install(file: Path, card: ModelCard, folder: Path) -> Model:
         model = Model(file, replace(card, sha256=sha256_of(file)))
     except OSError as error:
         raise _not_added(file, folder, error) from error
-    return place(file, _completed(model), folder)
+    return place(file, _completed(model), folder, ours)
 
 
-def place(file: Path, card: ModelCard, folder: Path) -> Model:
+def place(file: Path, card: ModelCard, folder: Path, ours: bool = False) -> Model:
     """Like `install`, with a card that is complete: the network itself is not tried."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
+        with adding(folder), tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             copy = Path(scratch) / f"{card.name}.onnx"
-            shutil.copyfile(file, copy)
+            _duplicate(file, copy, ours)
             card_path(copy).write_text(card.to_json(), encoding="utf-8")
             load_model(copy)
+            for part in (copy, card_path(copy)):
+                _to_disk(part)
+            # The network first: who is killed in between leaves its card in the scratch, and `adding` finishes it.
             for part in (copy, card_path(copy)):
                 part.replace(folder / part.name)
     except OSError as error:
         raise _not_added(file, folder, error) from error
     return load_model(folder / f"{card.name}.onnx")
+
+
+def _duplicate(file: Path, copy: Path, ours: bool) -> None:
+    if ours:
+        with suppress(OSError):  # another file system, or one without links
+            os.link(file, copy)
+            return
+    shutil.copyfile(file, copy)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _not_added(file: Path, folder: Path, error: OSError) -> ModelError:

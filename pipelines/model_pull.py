@@ -3,7 +3,7 @@
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,10 @@ from engine.errors import ConfigError, DownloadError, ModelError
 from engine.modelcard import Model, ModelCard, load_model, sha256_of
 from engine.redact import redact
 from pipelines.catalogue import Entry, Member
-from pipelines.download import Say, fetch, megabytes, not_kept
-from pipelines.model_install import SCRATCH, install, place
+from pipelines.download import Say, fetch, not_kept
+from pipelines.model_install import install, place
+from pipelines.model_leftovers import PULLING, at_work
 from pipelines.remote import Promise
-
-PULLING = ".pulling"
-"""The folder, within that of the models, in which downloads wait until they are whole."""
 
 
 def pull(entry: Entry, folder: Path, say: Say, timeout_s: float = 30.0) -> Model:
@@ -31,21 +29,34 @@ def pull(entry: Entry, folder: Path, say: Say, timeout_s: float = 30.0) -> Model
     """
     waiting = folder / PULLING
     try:
-        whole = fetch(Promise(entry.name, entry.url, entry.size, entry.sha256), waiting, say, timeout_s)
-    except DownloadError:
-        _clear(waiting)
-        raise
+        with at_work(waiting):
+            return _pulled(entry, folder, say, timeout_s)
+    except OSError as error:
+        raise not_kept(entry.name, waiting, error) from error
+
+
+def _pulled(entry: Entry, folder: Path, say: Say, timeout_s: float) -> Model:
+    promise = Promise(entry.name, entry.url, entry.size, entry.sha256)
+    whole = fetch(promise, folder / PULLING, say, timeout_s, entry.member.size if entry.member else 0)
     network = whole if entry.member is None else _unpacked(whole, entry.name, entry.member)
     try:
-        model = (install if entry.runs else place)(network, _card(entry), folder)
+        model = (install if entry.runs else place)(network, _card(entry), folder, ours=True)
     except ModelError as error:
         if isinstance(error.__cause__, OSError):  # of the disk; what was fetched is good
-            network.unlink(missing_ok=network != whole)
+            _remove({network} - {whole})
             raise DownloadError(f"{error}; make room or see to its rights, then pull again") from error
-        _clear(waiting, whole, network)
-        raise
-    _clear(waiting, whole, network)
+        _remove({network, whole})
+        raise ModelError(
+            f"{error}; nothing installed has changed, and the catalogue is to be corrected: "
+            f"is {entry.name!r} like {entry.like!r}?"
+        ) from error
+    _remove({network, whole})
     return model
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def present(entry: Entry, folder: Path) -> bool:
@@ -54,17 +65,6 @@ def present(entry: Entry, folder: Path) -> bool:
         return load_model(folder / f"{entry.name}.onnx").card.sha256 == entry.network_sha256
     except ModelError:
         return False
-
-
-def leftovers(folder: Path) -> Iterator[str]:
-    """One line for each thing in `folder` that an unfinished pull or addition left there."""
-    waiting = folder / PULLING
-    parts = [path for path in (waiting.iterdir() if waiting.is_dir() else ()) if path.suffix in (".part", ".whole")]
-    if parts:
-        size = megabytes(sum(path.stat().st_size for path in parts))
-        yield f"{waiting}: {len(parts)} unfinished downloads, {size}; pull again to go on, or delete the folder"
-    for path in sorted(folder.glob(f"{SCRATCH}*")):
-        yield f"{path}: left by an addition that was killed; delete the folder"
 
 
 def _card(entry: Entry) -> ModelCard:
@@ -117,10 +117,3 @@ def _find(archive: zipfile.ZipFile, name: str, member: Member) -> zipfile.ZipInf
         names = ", ".join(info.filename for info in infos[:20])
         raise ConfigError(f"{name}: member.path: {member.path!r} is not in the archive; it holds {names}")
     return found[0]
-
-
-def _clear(waiting: Path, *files: Path) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
-    if waiting.is_dir() and not any(waiting.iterdir()):
-        waiting.rmdir()

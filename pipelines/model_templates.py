@@ -25,6 +25,7 @@ def _like_shipped() -> ModelCard:
 
 
 TEMPLATES: dict[str, Callable[[], ModelCard]] = {
+    "retinaface": _detector("retinaface", "retinaface", _CAFFE, "not stated"),
     "retinaface-mnet025": _detector("retinaface-mnet025", "retinaface", _CAFFE, "not stated"),
     "retinaface-resnet50": _detector("retinaface-resnet50", "retinaface", _CAFFE, "not stated"),
     "scrfd": _detector("scrfd", "scrfd", _INSIGHTFACE, "non-commercial research, as all insightface packs"),

@@ -1,5 +1,6 @@
 """`moodline models`: which networks are installed and sound, adding one, and pulling one from the catalogue."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,16 +13,21 @@ import click
 from engine.detectors.haar import Haar, cascade_path
 from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.modelcard import SHIPPED, Model, find_model, installed, load_model, search_path, sha256_of, user_folder
+from engine.redact import redact
+from engine.words import counted, size_of
 from pipelines.catalogue import Catalogue, Entry, load
-from pipelines.download import megabytes
 from pipelines.model_install import install, probe
-from pipelines.model_pull import leftovers, present, pull
+from pipelines.model_leftovers import leftovers, settle
+from pipelines.model_pull import present, pull
 from pipelines.model_templates import FILES_ONLY, TEMPLATES
 
 CATALOGUE = click.option(
     "--catalogue", envvar="MOODLINE_CATALOGUE", show_envvar=True, metavar="FILE",
     type=click.Path(path_type=Path), help="A catalogue of your own instead of the one that ships.",
 )  # fmt: skip
+
+
+_OFFERED = ("NAME", "TASK", "SIZE", "COMMERCIAL", "ENGINE", "INSTALLED", "SHA256", "LICENCE", "ABOUT", "URL")
 
 
 @click.group()
@@ -35,7 +41,7 @@ def models() -> None:
 def list_models(available: bool, catalogue: Path | None) -> None:
     """Every model on the search path; the nearest folder wins where two have one name."""
     if available:
-        _table([("NAME", "SIZE", "COMMERCIAL", "ENGINE", "INSTALLED", "LICENCE", "ABOUT"), *_offers(load(catalogue))])
+        _table([_OFFERED, *_offers(load(catalogue))])
     else:
         _table([("NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"), *_rows()])
 
@@ -62,10 +68,20 @@ def _rows() -> Iterator[tuple[str, ...]]:
 def _offers(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
     paths = {path.stem: path for path in _nearest()}
     for entry in catalogue.models:
-        path = paths.get(entry.name)
-        state = "no" if path is None else "yes" if present(entry, path.parent) else "another"
         runs, free = ("yes" if answer else "no" for answer in (entry.runs, entry.commercial))
-        yield entry.name, megabytes(entry.size), free, runs, state, entry.licence, entry.about
+        state, sha256 = _state(entry, paths.get(entry.name)), entry.network_sha256[:12]
+        what = (entry.name, entry.task, size_of(entry.size), free, runs, state, sha256, entry.licence, entry.about)
+        yield *what, redact(entry.url)
+
+
+def _state(entry: Entry, path: Path | None) -> str:
+    """Whether the network that `entry` promises is the one installed under its name."""
+    if path is None:
+        return "no"
+    try:
+        return "yes" if load_model(path).card.sha256 == entry.network_sha256 else "another"
+    except ModelError:
+        return "damaged"
 
 
 def _nearest() -> list[Path]:
@@ -83,7 +99,7 @@ def verify(names: Sequence[str]) -> None:
         for line in leftovers(folder):
             click.echo(f"left    {line}")
     if failed:
-        raise MoodlineError(f"{len(failed)} of {len(targets)} models failed: {', '.join(failed)}")
+        raise MoodlineError(f"{len(failed)} of {counted(len(targets), 'model')} failed: {', '.join(failed)}")
 
 
 def _is_sound(name: str) -> bool:
@@ -110,20 +126,33 @@ def _opened(model: Model) -> str:
 
 @models.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--like", required=True, type=click.Choice(list(TEMPLATES)), help="What kind of network it is.")
+@click.option("--like", required=True, type=click.Choice(list(TEMPLATES)), help="What kind of network it is, below.")
 @click.option("--name", help="What to call it; the kind's name if not given.")
 @click.option("--licence", help="The terms of the weights, for the card.")
 def add(file: Path, like: str, name: str | None, licence: str | None) -> None:
-    """Copy the ONNX file FILE to your models and write its card, after trying that it fits."""
+    """Copy the ONNX file FILE to your models and write its card, after trying that it fits.
+
+    \b
+    What --like may be:
+      retinaface             RetinaFace of any backbone: offsets, probabilities, landmarks; BGR less the mean of Caffe.
+                             retinaface-mnet025 and -resnet50 are the same, and name the model so.
+      scrfd                  a detector of insightface's packs, with landmarks
+      emotion-fer            a classifier with the input and the labels of the one that ships
+    """
     name = _checked_name(name or like)
     card = replace(TEMPLATES[like](), name=name)
     if licence:
         card = replace(card, licence=licence)
     model = install(file, card, user_folder())
-    click.echo(f"added {model.path} ({model.card.sha256[:12]}); {_means(name)}")
+    click.echo(f"added {model.path} ({model.card.sha256[:12]}); {_means(model)}")
 
 
-def _means(name: str) -> str:
+def _means(model: Model) -> str:
+    """What `model: NAME` means in a configuration, now that `model` is in its place."""
+    name = model.path.stem
+    nearest = next((path for path in _nearest() if path.stem == name), model.path)
+    if nearest != model.path:
+        return f"but `model: {name}` still means {nearest}, which is found first; remove that, or choose another name"
     instead = " instead of the shipped one" if (SHIPPED / f"{name}.onnx").exists() else ""
     return f"`model: {name}` now means it{instead}"
 
@@ -160,14 +189,42 @@ def pull_models(
     entries = load(catalogue).find(names)
     for entry in entries:
         _check_use(entry, folder)
-    wanted = [entry for entry in entries if not _is_there(entry, folder or user_folder())]
+    target = folder or user_folder()
+    _check_folder(target)
+    settle(target)
+    wanted = [entry for entry in entries if not _is_there(entry, target)]
     for entry in wanted:
         _show_terms(entry)
     _accept([entry.name for entry in wanted if not entry.commercial], accept_licence)
-    for entry in wanted:
-        _pull(entry, folder or user_folder(), timeout_s)
+    _pull_all(wanted, target, timeout_s)
     if folder is not None:
         click.echo(f"elsewhere: copy {folder} there and set MOODLINE_MODELS to where it is")
+
+
+def _pull_all(wanted: Sequence[Entry], folder: Path, timeout_s: float) -> None:
+    """One after the other; a failure ends those after it only where there are none."""
+    failed = []
+    for entry in wanted:
+        try:
+            _pull(entry, folder, timeout_s)
+        except MoodlineError as error:
+            if len(wanted) == 1:
+                raise
+            click.echo(f"FAILED  {error}", err=True)
+            failed.append(entry.name)
+    if failed:
+        raise MoodlineError(f"{len(failed)} of {counted(len(wanted), 'model')} not pulled: {', '.join(failed)}")
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises `ConfigError` where models cannot be put, before anybody reads terms."""
+    there = next(each for each in (folder, *folder.absolute().parents) if os.access(each, os.F_OK))
+    if not there.is_dir():
+        raise ConfigError(f"{str(folder)!r}: {str(there)!r} is no folder; name another place with --to")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{str(folder)!r}: {str(there)!r} cannot be written; see to its rights, or name another place with --to"
+        )
 
 
 def _check_use(entry: Entry, folder: Path | None) -> None:
@@ -186,9 +243,7 @@ def _is_there(entry: Entry, folder: Path) -> bool:
 
 def _show_terms(entry: Entry) -> None:
     allowed = "allowed" if entry.commercial else "NOT allowed"
-    click.echo(
-        f"{entry.name}: {entry.about}; {megabytes(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}"
-    )
+    click.echo(f"{entry.name}: {entry.about}; {size_of(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}")
     click.echo(f"  licence: {entry.licence}; commercial use {allowed}")
 
 
@@ -210,5 +265,5 @@ def _pull(entry: Entry, folder: Path, timeout_s: float) -> None:
     except KeyboardInterrupt:
         click.echo(f"{entry.name}: interrupted; what came is kept, and the next pull goes on from there", err=True)
         raise
-    found = "" if folder != user_folder() else f"; {_means(entry.name)}"
+    found = f"; {_means(model)}" if folder in search_path() else ""
     click.echo(f"pulled {model.path} ({model.card.sha256[:12]}){found}")

@@ -56,6 +56,8 @@ class Answer:
     chunks: Iterator[bytes]
     whole: bool = False
     """Whether a quiet end means that this was all there is. Where the length is not known it may be a cut."""
+    known: bool = True
+    """Whether length or version is told. Otherwise it may be anything that is shown instead, a login page say."""
 
 
 @contextmanager
@@ -76,7 +78,8 @@ def opened(promise: Promise, offset: int, validator: str | None, timeout_s: floa
         with _ask(promise, offset, validator, timeout_s) as response:
             chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
             start, validator = _start_of(response, promise, offset), _validator_of(response)
-            yield Answer(start, validator, _chunks_of(response), chunked)
+            known = response.status_code == 206 or bool(validator) or _length_of(response) is not None
+            yield Answer(start, validator, _chunks_of(response), chunked, known)
 
 
 def _ask(promise: Promise, offset: int, validator: str | None, timeout_s: float) -> requests.Response:
@@ -93,6 +96,8 @@ def _ask(promise: Promise, offset: int, validator: str | None, timeout_s: float)
 
 def _unreachable(promise: Promise, error: Exception) -> str:
     name, host, why = promise.name, promise.host, _reason(error)
+    if isinstance(error, requests.TooManyRedirects):
+        return f"{name}: {host} sends in circles ({why}); correct the url in the catalogue, or try later"
     if isinstance(error, requests.exceptions.ProxyError):
         what = f"the proxy on the way to {host} refuses ({why}); see HTTPS_PROXY and NO_PROXY"
     elif isinstance(error, requests.exceptions.SSLError):
@@ -120,10 +125,15 @@ def _start_of(response: requests.Response, promise: Promise, offset: int) -> int
             f"{promise.name}: {redact(promise.url)} answered {response.status_code} {response.reason}; "
             "try later, or name a catalogue of your own with --catalogue"
         )
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and "Content-Encoding" not in response.headers:
-        promise.check_size(int(length))
+    length = _length_of(response)
+    if length is not None:
+        promise.check_size(length)
     return 0
+
+
+def _length_of(response: requests.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and "Content-Encoding" not in response.headers else None
 
 
 def _validator_of(response: requests.Response) -> str | None:

@@ -11,6 +11,7 @@ import yaml
 from engine.errors import ConfigError
 
 _MAX_BYTES = 1_000_000
+_KINDS = {type(None): "nothing", list: "a list", str: "text", int: "a number", float: "a number"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -58,7 +59,7 @@ def mapping(text: str, expected: str, problems: list[str]) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError) as error:  # what PyYAML lets through: dates, tags, depth
         raise ConfigError(f"not YAML that makes sense here: {error}") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"expected keys such as {expected}, found {type(raw).__name__}")
+        raise ConfigError(f"expected keys such as {expected}, found {_KINDS.get(type(raw), type(raw).__name__)}")
     filled: dict[str, Any] = _expand(raw, "", problems)
     return filled
 

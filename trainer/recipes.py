@@ -1,14 +1,13 @@
 """Settings of any class from YAML files, and back to text."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
 
 from engine.errors import ConfigError
+from engine.shapes import Shape
 
 T = TypeVar("T")
 
@@ -35,25 +34,20 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"recipe {path}: not YAML ({' '.join(str(error).split())})") from error
 
 
-def to_settings(kind: Callable[..., T], raw: Any, where: str) -> T:
+def to_settings(kind: type[T], raw: Any, where: str) -> T:
     """Settings of class `kind` from plain data; `where` begins each problem's line.
 
     Raises:
         ConfigError: one problem for each key that is unknown, missing or out of range.
     """
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where}: expected keys and values, found {type(raw).__name__}")
-    try:
-        return kind(**raw)
-    except ValidationError as error:
-        problems = [
-            f"{where}: {'.'.join(str(part) for part in item['loc']) or 'recipe'}: "
-            + item["msg"].removeprefix("Value error, ")  # pydantic's own, before what a validator says
-            for item in error.errors()
-        ]
-        raise ConfigError(*problems) from error
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        found = "nothing" if raw is None else type(raw).__name__
+        raise ConfigError(f"{where}: expected keys and values, found {found}")
+    problems: list[str] = []
+    settings = Shape(kind).check(raw, problems)
+    if settings is None:
+        raise ConfigError(*(f"{where}: {problem}" for problem in problems))
+    return settings
 
 
 def plain(config: Any) -> Any:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from engine.errors import ConfigError
+from engine.words import size_of
 from pipelines.catalogue import Entry, load
-from pipelines.download import megabytes
 from tests.support import networks
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_the_documentation_lists_what_is_in_it():
     rows = dict(re.findall(r"^\| `([a-zA-Z0-9_-]+)` \| (.*) \|$", text, re.MULTILINE))
 
     def row(entry: Entry) -> str:
-        free, size = "yes" if entry.commercial else "no", megabytes(entry.size)
+        free, size = "yes" if entry.commercial else "no", size_of(entry.size)
         return f"{entry.about} | {size} | {entry.licence} | {free}"
 
     assert rows == {entry.name: row(entry) for entry in load().models}
@@ -116,9 +116,12 @@ def test_all_that_is_wrong_is_told_in_one_go(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "expected keys such as models:, found NoneType"),
-        ("- a\n", "expected keys such as models:, found list"),
-        ("models: 3\n", "models: 3 should be a valid tuple"),
+        ("", "expected keys such as models:, found nothing"),
+        ("- a\n", "expected keys such as models:, found a list"),
+        ("models: 3\n", "models: expected a list, got 3"),
+        ("models:\n", "models: expected a list, got nothing"),
+        ("models: []\n", "models: lists no model; docs/models.md shows how an entry looks"),
+        ("models: [net]\n", "models[0]: expected keys and values, got 'net'"),
         ("modles: []\n", "modles: unknown key; did you mean 'models'?"),
         ("models: [\n", "line 2, column 1: "),
         ("models: []\nmodels: []\n", "key 'models' is given twice"),
@@ -131,6 +134,11 @@ def test_all_that_is_wrong_is_told_in_one_go(tmp_path: Path):
 def test_what_is_no_catalogue_is_told_with_its_place(tmp_path: Path, text: str, expected: str):
     found = problems(tmp_path / "ours.yaml", text=text)
     assert any(expected in problem for problem in found), found
+
+
+def test_the_built_in_cascades_name_is_refused(tmp_path: Path):
+    (found,) = problems(tmp_path / "ours.yaml", {**GOOD, "name": "haar"})
+    assert found == "models[0].name: 'haar' is the built-in cascade, which needs no file; choose another name"
 
 
 def test_a_task_that_is_not_its_kinds_is_told(tmp_path: Path):

@@ -61,8 +61,8 @@ def test_every_shipped_configuration_is_right(path, monkeypatch):
         # missing parts
         ("name: x\n", ["sources: is missing"]),
         ("name: x\nsources: []\n", ["sources: is empty; name at least one camera"]),
-        ("- a\n- b\n", ["expected keys such as name: and sources:, found list"]),
-        ("", ["expected keys such as name: and sources:, found NoneType"]),
+        ("- a\n- b\n", ["expected keys such as name: and sources:, found a list"]),
+        ("", ["expected keys such as name: and sources:, found nothing"]),
         # YAML's own traps
         ("name: [x\n", ["line 2, column 1: expected ',' or ']'"]),
         ("name: a\nname: b\n", ["line 2, column 1: key 'name' is given twice"]),

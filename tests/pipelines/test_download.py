@@ -86,7 +86,7 @@ def test_a_pull_that_gave_up_is_taken_up_by_the_next_one(page: Mirror, tmp_path:
 
 def test_a_server_that_brings_nothing_is_not_asked_for_ever(page: Mirror, tmp_path: Path):
     page.cuts = [0] * 50
-    refused(promise(page.url("net")), tmp_path, "stopped at 0.0 MB")
+    refused(promise(page.url("net")), tmp_path, "stopped at 0 bytes of 0.5 MB")
     assert len(page.asked) == 1 and names(tmp_path) == []
 
 
@@ -100,19 +100,35 @@ def test_a_server_that_ignores_ranges_starts_anew(page: Mirror, tmp_path: Path):
 @pytest.mark.parametrize("tag", ["strong", "date"])
 def test_a_file_that_changed_meanwhile_comes_anew(page: Mirror, tmp_path: Path, tag: str):
     page.tag, page.files["net"], page.cuts = tag, OTHER, [CHUNK, 0]
-    refused(promise(page.url("net")), tmp_path, "stopped at 0.0 MB of 0.5 MB")
+    refused(promise(page.url("net")), tmp_path, "stopped at 16.4 kB of 0.5 MB")
     page.files["net"] = CONTENT
     assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
     assert page.asked[-1].offset == CHUNK and page.asked[-1].if_range
 
 
-def test_a_mix_of_two_versions_is_refused_and_removed(page: Mirror, tmp_path: Path):
+def test_a_mix_of_two_versions_comes_anew(page: Mirror, tmp_path: Path):
     page.tag, page.files["net"], page.cuts = "none", OTHER, [CHUNK, 0]
     refused(promise(page.url("net")), tmp_path, "stopped at")
     page.files["net"] = CONTENT
+    said: list[str] = []
+    assert fetch(promise(page.url("net")), tmp_path, said.append).read_bytes() == CONTENT
+    assert said[1:] == ["net: what was put together is not the file promised; it starts anew"]
+    assert [asked.offset for asked in page.asked[-2:]] == [CHUNK, 0] and names(tmp_path) == [".whole"]
+
+
+def test_it_comes_anew_once_only(page: Mirror, tmp_path: Path):
+    page.tag, page.files["net"], page.cuts = "none", OTHER, [CHUNK] * 3
     refused(promise(page.url("net")), tmp_path, "is not the file promised: its sha256 is not")
+    assert [asked.offset for asked in page.asked] == [0, CHUNK, 2 * CHUNK, 3 * CHUNK, 0]
     assert names(tmp_path) == []
-    assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_who_was_killed_while_the_hash_was_computed_loses_nothing(page: Mirror, tmp_path: Path, right: bool):
+    wanted = promise(page.url("net"))
+    (tmp_path / f"{wanted.sha256[:16]}.part").write_bytes(CONTENT if right else OTHER)
+    assert fetch(wanted, tmp_path, lambda _: None).read_bytes() == CONTENT
+    assert len(page.asked) == (0 if right else 1) and names(tmp_path) == [".whole"]
 
 
 def test_a_weak_tag_gives_way_to_the_date(page: Mirror, tmp_path: Path):
@@ -169,6 +185,19 @@ def test_a_login_page_does_not_become_the_beginning_of_the_file(page: Mirror, tm
     assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+def test_nor_does_one_that_tells_no_length(page: Mirror, tmp_path: Path, hangs: bool):
+    page.files["net"], page.lengths, page.tag = b"<html>please log in</html>" * 4000, False, "none"
+    page.cuts, page.stall = [CHUNK + 5] if hangs else [], hangs
+    timeout_s = 0.2 if hangs else 30.0
+    refused(promise(page.url("net")), tmp_path, r"stopped at .*so nothing is kept: .* log in", timeout_s)
+    assert len(page.asked) == 1 and names(tmp_path) == []
+    page.files["net"], page.cuts, page.stall = CONTENT, [], False
+    said: list[str] = []
+    assert fetch(promise(page.url("net")), tmp_path, said.append).read_bytes() == CONTENT
+    assert said == []
+
+
 def test_a_part_longer_than_the_file_starts_anew(page: Mirror, tmp_path: Path):
     page.cuts = [CHUNK, 0]
     refused(promise(page.url("net")), tmp_path, "stopped at")
@@ -190,7 +219,7 @@ def test_a_refusal_is_told_with_its_number(page: Mirror, tmp_path: Path, status:
 
 def test_a_server_that_hangs_is_given_up_on_and_what_came_stays(page: Mirror, tmp_path: Path):
     page.cuts, page.stall = [CHUNK, 0], True
-    refused(promise(page.url("net")), tmp_path, r"stopped at 0.0 MB of 0.5 MB \(no answer in time", timeout_s=0.2)
+    refused(promise(page.url("net")), tmp_path, r"stopped at 16.4 kB of 0.5 MB \(no answer in time", timeout_s=0.2)
     page.cuts, page.stall = [], False
     assert fetch(promise(page.url("net")), tmp_path, lambda _: None).read_bytes() == CONTENT
     assert page.asked[-1].offset == CHUNK
@@ -243,7 +272,9 @@ def test_a_move_is_followed_also_when_going_on(page: Mirror, tmp_path: Path):
 
 def test_a_move_in_circles_ends(page: Mirror, tmp_path: Path):
     page.moved["round"] = page.url("round")
-    refused(promise(page.url("round")), tmp_path, "cannot be reached .*30 redirects")
+    refused(
+        promise(page.url("round")), tmp_path, r"sends in circles \(.*30 redirects.*\); correct the url in the catalogue"
+    )
 
 
 def test_credentials_stay_out_of_messages(page: Mirror, tmp_path: Path):
@@ -261,7 +292,7 @@ def test_a_mounted_folder_serves_too_and_goes_on(tmp_path: Path):
     (folder / f"{wanted.sha256[:16]}.part").write_bytes(CONTENT[:1000])
     said: list[str] = []
     assert fetch(wanted, folder, said.append).read_bytes() == CONTENT
-    assert said == ["net: goes on at 0.0 MB of 0.5 MB"]
+    assert said == ["net: goes on at 1.0 kB of 0.5 MB"]
     refused(promise((tmp_path / "nothing").as_uri(), OTHER), folder, "nothing': No such file")
 
 
@@ -287,6 +318,14 @@ def test_a_full_disk_is_told_and_the_fetch_goes_on_when_there_is_room(page: Mirr
 def test_what_cannot_fit_is_not_begun(page: Mirror, tmp_path: Path):
     wanted = Promise("net", page.url("net"), 10**18, "0" * 64)
     refused(wanted, tmp_path, "1000000000000.0 MB are still to come and .* has room for .*--to")
+    assert page.asked == [] and names(tmp_path) == []
+
+
+def test_what_cannot_be_unpacked_is_not_begun(page: Mirror, tmp_path: Path):
+    with pytest.raises(
+        DownloadError, match=r"0.5 MB are still to come, 10+.0 MB are needed to unpack it and .* has room"
+    ):
+        fetch(promise(page.url("net")), tmp_path, lambda _: None, beside=10**18)
     assert page.asked == [] and names(tmp_path) == []
 
 

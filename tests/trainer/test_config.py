@@ -50,7 +50,7 @@ def test_a_wrong_setting_is_named(change, message):
 def test_what_a_setting_says_is_wrong_comes_without_words_of_the_library():
     with pytest.raises(ConfigError) as caught:
         parse_config({"name": "test", "net": "tiny", "size": 32, "first_size": 48}, "here")
-    assert str(caught.value).startswith("here: recipe: first_size 48 is larger than size 32")
+    assert str(caught.value).startswith("here: first_size 48 is larger than size 32")
 
 
 def test_every_problem_gets_its_line():

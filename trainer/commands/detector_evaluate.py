@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from engine.errors import ConfigError
 from engine.items import Image
+from engine.words import counted
 from trainer.detector import contest, scoreboard, stopwatch, widerprotocol
 from trainer.detector.contest import Result
 from trainer.detector.faces import SPLITS
@@ -210,10 +211,10 @@ def _shown(sets: Sequence[LabelledSet]) -> list[Image]:
 
 def _warn(facts: dict[str, Any], rivals: Sequence[Rival], sizes: Sequence[Size]) -> None:
     for data in (each for each in facts["sets"] if each["name"] != contest.TOGETHER):
-        for key, what in (("left out", "labels were left out"), ("unreadable", "photos cannot be read")):
+        for key, (noun, state) in (("left out", ("label", "left out")), ("unreadable", ("photo", "not readable"))):
             lines = data[key]
             if lines:
-                click.echo(f"warning: {data['name']}: {len(lines)} {what}", err=True)
+                click.echo(f"warning: {data['name']}: {counted(len(lines), noun)} {state}", err=True)
             for line in lines[:_TOLD]:
                 click.echo(f"  {line}", err=True)
     for rival in rivals:

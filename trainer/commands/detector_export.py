@@ -1,6 +1,6 @@
 """`moodline-train detector export`: a run as ONNX, and INT8, with cards that say what the files are worth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from engine.errors import ConfigError
+from engine.modelcard import card_path
 from trainer.detector import worth
 from trainer.detector.export import DetectorOptions, release_detector
 from trainer.detector.pictures import PictureSet, open_pictures
@@ -27,6 +28,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--reference", metavar="NAME=MODEL", help="A detector to stand beside in the card.")
 @click.option("--calibration", type=click.IntRange(8), default=128, show_default=True,
               help="Composed scenes the INT8 ranges are measured on.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace the model at OUT, and remove an -int8 beside it not made anew.")
 def export(
     run: Path,
     data: Sequence[Path],
@@ -35,6 +37,7 @@ def export(
     test: Sequence[Path],
     reference: str | None,
     calibration: int,
+    force: bool,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written: on the validation pictures, or on
     the sets given with --test.
@@ -46,9 +49,15 @@ def export(
     """
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {str(out)!r} must end in .onnx")
+    older = list(_older(out))
+    if older and not force:
+        there = ", ".join(path.name for path in older)
+        raise ConfigError(
+            f"--out {str(out)!r}: there is {there} already; replace it with --force, or name another file"
+        )
     pictures = PictureSet.joined([open_pictures(each) for each in data])
     validation = from_set(pictures, data[0])
-    sets = [open_set(folder, "validation") for folder in test] or [validation]
+    sets = [open_set(folder, "validation", "--test") for folder in test] or [validation]
     rival = open_rival(reference) if reference else None
     _, table = release_detector(
         run,
@@ -58,16 +67,32 @@ def export(
         partial(worth.measure, sets=sets, reference=rival),
         DetectorOptions(int8, calibration),
     )
+    beside = rival.name if rival else out.stem
+    for path in older if not int8 else ():
+        if path.stem == _int8(out).stem:
+            path.unlink()
+            click.echo(f"removed {path}: it was made of the older model")
     for name, facts in table.items():
         path = out.with_name(f"{name}.onnx")
-        click.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {_time(facts)}")
+        click.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {_time(facts, beside if name != beside else None)}")
         for line in _lines(facts["sets"]):
             click.echo(f"  {line}")
 
 
-def _time(facts: dict[str, Any]) -> str:
+def _int8(out: Path) -> Path:
+    return out.with_name(f"{out.stem}-int8.onnx")
+
+
+def _older(out: Path) -> Iterator[Path]:
+    """What an export to `out` before this one has left there."""
+    for network in (out, _int8(out)):
+        yield from (path for path in (network, card_path(network)) if path.exists())
+
+
+def _time(facts: dict[str, Any], beside: str | None) -> str:
+    """`beside` is what the time was measured against."""
     timed = facts["detect_640x360"]
-    ratio = "" if timed["ratio"] is None else f" ({timed['ratio']:.2f} of the reference's)"
+    ratio = "" if timed["ratio"] is None or beside is None else f" ({timed['ratio']:.2f} of that of {beside})"
     return f"{timed['milliseconds']:.1f} ms a frame of 640x360{ratio}"
 
 

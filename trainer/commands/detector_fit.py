@@ -8,6 +8,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from engine.words import counted
 from trainer import runs
 from trainer.commands.running import check_folder, watched
 from trainer.detector.config import load_config
@@ -41,21 +42,35 @@ def fit(recipe: Path, data: Sequence[Path], folder: Path, resume: bool, tensorbo
     training = DetectorFit(config, pictures, folder, {"command": command})
     click.echo(
         f"{config.name}: {config.backbone}, {len(pictures.of('train'))} training and "
-        f"{len(pictures.of('validation'))} validation pictures, "
+        f"{counted(len(pictures.of('validation')), 'validation picture')}, "
         f"{training.device.kind}{', bf16' if training.device.bf16 else ''}"
     )
-    done = len(runs.history(folder)) if resume else 0
+    done = kept = len(runs.history(folder)) if resume else 0
     with (
         tqdm(total=config.epochs, initial=done, desc="epochs", unit="epoch", disable=None) as bar,
         Tensorboard(folder / "tensorboard" if tensorboard else None, done) as board,
     ):
 
         def told(line: dict[str, Any]) -> None:
+            nonlocal kept
+            kept += 1
             bar.update()
+            if bar.disable:
+                click.echo(_epoch(line, config.epochs), err=True)
             bar.set_postfix(loss=f"{line['validation_loss']:.3f}")
             board.write(line)
 
-        result = training.run(watched, told)
-    click.echo(
-        f"{folder}: {result.epochs} epochs, best {result.best_epoch} with validation loss {result.best_loss:.4f}"
-    )
+        try:
+            result = training.run(watched, told)
+        except KeyboardInterrupt:
+            bar.close()
+            click.echo(f"{folder}: {kept} of {counted(config.epochs, 'epoch')} kept; go on with --resume", err=True)
+            raise
+    best = f"best {result.best_epoch} with validation loss {result.best_loss:.4f}"
+    click.echo(f"{folder}: {counted(result.epochs, 'epoch')}, {best}")
+
+
+def _epoch(line: dict[str, Any], epochs: int) -> str:
+    """What stands for the bars where there is no terminal to draw them on."""
+    losses = f"loss {line['train_loss']:.3f}, validation {line['validation_loss']:.3f}"
+    return f"epoch {line['epoch']}/{epochs}: {losses}, {line['seconds']:.0f} s"

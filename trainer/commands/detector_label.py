@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from trainer.commands.told import command_line, tell_splits
+from engine.words import counted
+from trainer.commands.told import command_line, tally, tell_splits
 from trainer.detector.corrections import Corrections, read_corrections
 from trainer.detector.label import LabelConfig, label_all
 from trainer.detector.pictures import check_out
-from trainer.detector.shots import Clip, Sampling, Stills, open_sources
+from trainer.detector.shots import Clip, Sampling, Stills, check_readable, open_sources
 from trainer.detector.teachers import Looks, open_teacher
 from trainer.sources.base import PictureReader
 
@@ -93,6 +94,8 @@ def label(
     corrections = read_corrections(corrected) if corrected else Corrections()
     reader = PictureReader(skip_unreadable)
     opened = open_sources(sources, config.sampling, reader)
+    if not skip_unreadable:
+        check_readable(opened)
     teachers = [open_teacher(name, looks, threads) for name in names]
     facts = {"command": command_line(context)}
     rows = label_all(opened, teachers, config, out, facts, corrections)
@@ -101,9 +104,8 @@ def label(
 
 def _tell(opened: Sequence[Stills | Clip], rows: Sequence[dict[str, Any]], reader: PictureReader, out: Path) -> None:
     for row in rows:
-        counts = ", ".join(f"{count} {what}" for what, count in row.items() if what != "source")
-        click.echo(f"{row['source']}: {counts}")
+        click.echo(f"{row['source']}: {tally({what: count for what, count in row.items() if what != 'source'})}")
     for source in opened:
         if source.others:
-            click.echo(f"{source.typed}: {source.others} files that are no pictures left out")
+            click.echo(f"{source.typed}: {counted(source.others, 'file')} of another kind than pictures left out")
     tell_splits(out, reader)

@@ -16,8 +16,11 @@ def check_folder(folder: Path, epochs: int, resume: bool) -> None:
     """Refuse to write into what is there, unless asked to resume it.
 
     Raises:
-        ConfigError: it exists and `resume` is off, or is no run and `resume` is on.
+        ConfigError: it exists and `resume` is off, is no run and `resume` is on, or can be no folder.
     """
+    in_the_way = next((each for each in (folder, *folder.parents) if each.exists() and not each.is_dir()), None)
+    if in_the_way is not None:
+        raise ConfigError(f"--run {str(folder)!r}: {str(in_the_way)!r} is a file; name a folder")
     held = folder.is_dir() and any(folder.iterdir())
     if resume and not (folder / "config.yaml").is_file():
         raise ConfigError(f"--resume: {str(folder)!r} holds no run to go on with")

@@ -1,6 +1,7 @@
 """What commands that write labelled pictures have in common: the command as typed, and the counts at the end."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ from click.core import ParameterSource
 from trainer.detector.pictures import open_pictures
 from trainer.sources.base import PictureReader
 
+_ONE = {"pictures": "picture", "faces": "face", "ignored regions": "ignored region"}
+
 
 def tell_splits(out: Path, reader: PictureReader) -> None:
     """Print what was left out, and what the folder `out` holds now."""
@@ -16,8 +19,16 @@ def tell_splits(out: Path, reader: PictureReader) -> None:
         click.echo(f"warning: left out: {problem}", err=True)
     pictures = open_pictures(out)
     for split, counts in pictures.facts["splits"].items():
-        click.echo(f"{split}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+        click.echo(f"{split}: {tally(counts)}")
     click.echo(f"wrote {out} (sha256 {pictures.sha256[:12]})")
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """
+    >>> tally({"pictures": 2, "without faces": 1, "faces": 1})
+    '2 pictures, 1 without faces, 1 face'
+    """
+    return ", ".join(f"{count} {_ONE.get(what, what) if count == 1 else what}" for what, count in counts.items())
 
 
 def command_line(context: click.Context) -> str:

@@ -18,6 +18,7 @@ from engine.modelcard import Model, ModelCard, card_path, find_model, sha256_of
 from engine.pixels import InputSpec, fit
 from engine.sessions import OnnxSession, open_session
 from engine.stages.detect import DetectConfig
+from trainer.detector.named import check_installed
 from trainer.detector.views import Canvas
 
 YUNET = "yunet"
@@ -30,7 +31,12 @@ _INPUTS = {
     "scrfd": InputSpec(None, None, "RGB", 1.0, (127.5, 127.5, 127.5), (128.0, 128.0, 128.0)),
     YUNET: InputSpec(None, None, "BGR", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
-LIKE = {"retinaface-mnet025": "retinaface", "retinaface": "retinaface", "scrfd": "scrfd"}
+LIKE = {
+    "retinaface": "retinaface",
+    "retinaface-mnet025": "retinaface",
+    "retinaface-resnet50": "retinaface",
+    "scrfd": "scrfd",
+}
 """What `--like` may say of a file without a card, and the layout that is."""
 
 Build = Callable[[int, float], Detector]
@@ -55,8 +61,8 @@ def open_rival(text: str, like: str | None = None) -> Rival:
     name of its own before it: `ours=runs/x/model.onnx`. `like` is the layout of files without a card.
 
     Raises:
-        ConfigError: there is no such file.
-        ModelError: the model is not installed, altered, or no face detector that is known here.
+        ConfigError: there is no such file, or no such model is installed.
+        ModelError: the model is altered, or no face detector that is known here.
     """
     name, equals, rest = text.partition("=")
     rival = _opened(rest if equals else text, like)
@@ -71,7 +77,8 @@ def _opened(text: str, like: str | None) -> Rival:
     if colon and kind == YUNET:
         return _yunet(_existing(rest))
     if not text.endswith(".onnx"):
-        return _network(find_model(text, "face-detection", [Haar.name]))
+        check_installed(text)
+        return _network(find_model(text))
     path = _existing(text)
     return _network(find_model(text) if card_path(path).is_file() else _without_card(path, like))
 

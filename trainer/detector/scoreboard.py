@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.words import counted
+
 _HEAD = (
     "model",
     "size",
@@ -40,9 +42,10 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
 
 def _scores(facts: Mapping[str, Any], data: Mapping[str, Any]) -> Table:
     iou = f"IoU {data['iou']:g}" if data["iou"] else "IoU of each set"
+    pictures, faces = counted(data["pictures"], "picture"), counted(data["faces"], "face")
     title = (
-        f"{data['name']}: {data['pictures']} pictures, {data['faces']} faces, split {data['split']}, "
-        f"{iou}, sha256 {data['sha256'][:12]}; AP in percent"
+        f"{data['name']}: {pictures}, {faces}, split {data['split']}, {iou}, "
+        f"sha256 {data['sha256'][:12]}; AP in percent"
     )
     rows = [_score(row) for row in facts["rows"] if row["set"] == data["name"]]
     return title, [_HEAD, *rows]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from engine.errors import Cause, ConfigError, SourceError
 from engine.items import Floats, Image
@@ -15,7 +16,7 @@ from engine.sources.config import SourceConfig
 from engine.sources.picture import RateCap
 from engine.sources.reader import open_reader
 from trainer.detector.pictures import Split
-from trainer.sources.base import PICTURES, PictureReader
+from trainer.sources.base import PICTURES, PictureReader, read_picture
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ _FRAMES_PER_S = 25.0
 """What a folder of frames is played at."""
 _THUMBNAIL = 32
 _MAX_PIXELS = 16384 * 16384
+_NAMED = 20
+"""So many pictures that cannot be read are named."""
 _SKIP = "repair or remove it, or go on without: --skip-unreadable"
 
 
@@ -122,6 +125,11 @@ class Clip:
     def expected(self) -> int | None:
         return None
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Of its frames, where they are files of their own."""
+        return Stills(self.typed.removeprefix(FRAMES), self.reader).paths if self.typed.startswith(FRAMES) else ()
+
     def shots(self, sampling: Sampling) -> Iterator[Shot]:
         """Raises ConfigError: it is no video, damaged, or a frame cannot be read, and none may be skipped."""
         split = sampling.split_of_clip(self.name)
@@ -191,6 +199,32 @@ def open_sources(sources: Sequence[str], sampling: Sampling, reader: PictureRead
         if wanted not in names:
             raise ConfigError(f"--validate-clip: there is no clip {wanted!r}; clips are {', '.join(names) or 'none'}")
     return found
+
+
+def check_readable(sources: Sequence[Stills | Clip]) -> None:
+    """Look at all pictures of `sources` before any work is done on one; clips are not played.
+
+    Raises:
+        ConfigError: naming those that cannot be read, at most twenty.
+    """
+    paths = [path for source in sources for path in source.paths]
+    problems = [problem for path in tqdm(paths, "look", unit=" pictures", disable=None) if (problem := _problem(path))]
+    if len(problems) == 1:
+        raise ConfigError(f"{problems[0]}; {_SKIP}")
+    if problems:
+        more = [f"... and {len(problems) - _NAMED} more"] if len(problems) > _NAMED else []
+        all_of_them = (
+            f"{len(problems)} of {len(paths)} pictures cannot be read; repair or remove them, or go on without"
+        )
+        raise ConfigError(*problems[:_NAMED], *more, f"{all_of_them}: --skip-unreadable")
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        read_picture(path)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _opened(source: str, reader: PictureReader) -> Stills | Clip:

@@ -13,11 +13,13 @@ import cv2
 import numpy as np
 
 from engine.detectors.base import Detector, sound_detections
+from engine.detectors.haar import Haar
 from engine.errors import ConfigError, ModelError
 from engine.items import Detection, Floats, Image
 from engine.modelcard import find_model, sha256_of
 from engine.pixels import fit
 from trainer.aligning import open_finder
+from trainer.detector.named import check_installed
 
 YUNET = "yunet:"
 _LEAST_SCORE = 0.2
@@ -143,7 +145,7 @@ def open_teacher(text: str, looks: Looks, threads: int = 1) -> Teacher:
     """The teacher that `text` names: `yunet:FILE.onnx`, a RetinaFace file, or an installed model.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or no such model is installed.
         ModelError: it is no face detector that gives landmarks.
     """
     name = text.removeprefix(YUNET)
@@ -151,6 +153,8 @@ def open_teacher(text: str, looks: Looks, threads: int = 1) -> Teacher:
         raise ConfigError(f"--teacher: {name!r} does not exist; name an ONNX file, as in yunet:FILE.onnx or FILE.onnx")
     if text != name:
         return Teacher(Path(name).stem, sha256_of(Path(name)), YuNet(Path(name)))
+    if not name.endswith(".onnx") and name != Haar.name:
+        check_installed(name)
     detector = open_finder(name, _LEAST_SCORE, threads, looks.largest)
     if not detector.has_landmarks:
         raise ConfigError(f"--teacher: {name!r} gives no landmarks; take RetinaFace or YuNet")

@@ -31,15 +31,16 @@ _LEFT_EYE, _RIGHT_EYE, _NOSE, _MOUTH = range(36, 42), range(42, 48), 30, (48, 54
 """Points of the 68 of iBUG's 300-W (Sagonas et al., 2013), image left first."""
 
 
-def open_set(path: Path, split: Split = "validation") -> LabelledSet:
-    """The labelled set in folder `path`; how it is laid out is found by looking. `split` is for data folders.
+def open_set(path: Path, split: Split = "validation", option: str = "--data") -> LabelledSet:
+    """The labelled set in folder `path`; how it is laid out is found by looking. `split` is for data folders, and
+    `option` is what the user named it by.
 
     Raises:
         ConfigError: there is none, or labels do not parse: each is named with file and line.
     """
     folder = path.expanduser()
     if not folder.is_dir():
-        raise ConfigError(f"--data: {str(path)!r} is no folder; name one of labelled photos")
+        raise ConfigError(f"{option}: {str(path)!r} is no folder; name one of labelled photos")
     if is_pictures(folder):
         return from_pictures(folder, split)
     if (folder / LINES).is_file():
@@ -49,8 +50,8 @@ def open_set(path: Path, split: Split = "validation") -> LabelledSet:
     if found := sorted(folder.glob("*.xml")):
         return _from_xml(folder, found)
     raise ConfigError(
-        f"--data: {str(path)!r} holds no labels: expected {LINES} (name x1 y1 x2 y2), *.xml of VOC or dlib, {LABELS}, "
-        "or a folder written by moodline-train detector label"
+        f"{option}: {str(path)!r} holds no labels: expected {LINES} (name x1 y1 x2 y2), *.xml of VOC or dlib, "
+        f"{LABELS}, or a folder written by moodline-train detector label"
     )
 
 

@@ -37,9 +37,9 @@ def test_haar_finds_the_face_and_the_numbers_are_told_and_written(photos, tmp_pa
         "--no-times", "--json", written,
     )  # fmt: skip
     assert answer.exit_code == 0
-    assert "photos: 2 pictures, 1 faces, split all, IoU 0.3" in answer.output
+    assert "photos: 2 pictures, 1 face, split all, IoU 0.3" in answer.output
     assert "photos: over haar (95 % over pictures)" in answer.output
-    assert "warning: photos: 1 labels were left out\n" in answer.stderr
+    assert "warning: photos: 1 label left out\n" in answer.stderr
     facts = json.loads(written.read_text())
     assert {(row["model"], row["size"]) for row in facts["rows"]} == {
         (name, size) for name in ("haar", "noise") for size in ("320", "full")
@@ -50,6 +50,21 @@ def test_haar_finds_the_face_and_the_numbers_are_told_and_written(photos, tmp_pa
     assert facts["sets"][0]["sha256"] and facts["sets"][0]["split"] == "all"
     assert facts["command"].startswith("moodline-train detector evaluate haar noise=")
     assert [row["reference"] for row in facts["against"]] == ["haar", "haar"]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nosuch", "model 'nosuch' is not installed"),
+        ("retinaface-mnet052", "did you mean 'retinaface-mnet025'?"),
+        ("{photos}/a.png", "a.png' is no .onnx file; name an ONNX file, or an installed model"),
+        ("{photos}", "photos' is a folder; name an ONNX file"),
+    ],
+)
+def test_a_model_that_is_none_is_a_wrong_argument(photos, capsys, model, message):
+    assert run(["detector", "evaluate", model.format(photos=photos), "--data", str(photos)]) == 2
+    said = capsys.readouterr().err
+    assert message in said and len(said.splitlines()) == 1
 
 
 def test_the_same_command_gives_the_same_numbers(photos, tmp_path):
@@ -78,15 +93,15 @@ def test_a_picture_cut_short_is_named_or_left_out(photos, capsys):
         in capsys.readouterr().err
     )
     answer = ran("haar", "--data", photos, "--no-times", "--skip-unreadable")
-    assert "photos: 1 pictures, 1 faces" in answer.output
-    assert "warning: photos: 1 photos cannot be read\n" in answer.stderr
+    assert "photos: 1 picture, 1 face" in answer.output
+    assert "warning: photos: 1 photo not readable\n" in answer.stderr
 
 
 def test_several_sets_have_a_table_each_and_one_together(photos, tmp_path):
     shutil.copytree(photos, tmp_path / "more")
     (tmp_path / "more" / "b.png").write_bytes(b"")
     answer = ran("haar", "--data", photos, "--data", tmp_path / "more", "--no-times", "--skip-unreadable")
-    assert "more: 1 pictures, 1 faces, split all, IoU 0.3" in answer.output
+    assert "more: 1 picture, 1 face, split all, IoU 0.3" in answer.output
     assert "all sets: 3 pictures, 2 faces, split several, IoU of each set" in answer.output
 
 

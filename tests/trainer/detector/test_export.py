@@ -1,6 +1,7 @@
 """What is exported is what was trained, and the engine runs it."""
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -68,8 +69,38 @@ def test_the_command_writes_a_model_that_loads_with_what_it_is_worth(
     assert card.data["scenes"] == 16
     assert set(card.metrics["sets"]["pictures"]) == {"320", "640", "full"}
     assert card.metrics["onnx_against_torch"] < 1e-3
-    assert "ms a frame of 640x360" in capsys.readouterr().out
+    assert re.search(r"[\d.]+ ms a frame of 640x360\n", capsys.readouterr().out)  # against nobody
     assert json.loads((folder / "run/export.json").read_text())["tiny"]["sha256"] == card.sha256
+
+
+def test_an_older_export_is_replaced_by_force_only_and_its_int8_goes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = [tmp_path / name for name in ("tiny.onnx", "tiny-int8.onnx", "tiny-int8.json")]
+    for path in older:
+        path.write_text("older")
+    out = str(tmp_path / "tiny.onnx")
+    arguments = ["detector", "export", str(folder / "run"), "--data", str(folder / "pictures"), "--out", out]
+    assert command(arguments) == 2
+    said = capsys.readouterr().err
+    assert "there is tiny.onnx, tiny-int8.onnx, tiny-int8.json already; replace it with --force" in said
+    assert [path.read_text() for path in older] == ["older"] * 3
+    assert command([*arguments, "--force"]) == 0
+    assert f"removed {older[1]}: it was made of the older model" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.json", "tiny.onnx"]
+    assert load_model(tmp_path / "tiny.onnx").card.name == "tiny"
+
+
+def test_a_wrong_option_is_told_by_its_own_name(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    arguments = ["detector", "export", str(folder / "run"), "--data", str(folder / "pictures")]
+    arguments += ["--out", str(tmp_path / "tiny.onnx")]
+    assert command([*arguments, "--test", str(tmp_path / "empty")]) == 2
+    assert "--test: " in capsys.readouterr().err
+    assert command([*arguments, "--reference", "theirs=nosuch"]) == 2
+    assert "model 'nosuch' is not installed" in capsys.readouterr().err
 
 
 def test_a_run_on_several_folders_says_so_in_its_card(folder: Path, tmp_path: Path) -> None:
@@ -90,11 +121,12 @@ def test_a_run_on_several_folders_says_so_in_its_card(folder: Path, tmp_path: Pa
     assert told["hints"] == sha256_of(tmp_path / "teacher.onnx")
 
 
-def test_int8_stands_beside_with_its_own_card(folder: Path, tmp_path: Path) -> None:
+def test_int8_stands_beside_with_its_own_card(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = str(folder / "pictures")
     out = tmp_path / "tiny.onnx"
     arguments = ["detector", "export", str(folder / "run"), "--data", data, "--out", str(out), "--int8"]
     assert command([*arguments, "--calibration", "8"]) == 0
+    assert re.search(r"tiny-int8.onnx: .* ms a frame of 640x360 \([\d.]+ of that of tiny\)\n", capsys.readouterr().out)
     small = load_model(tmp_path / "tiny-int8.onnx")
     assert small.card.name == "tiny-int8"
     assert small.path.stat().st_size < 0.7 * out.stat().st_size

@@ -117,7 +117,7 @@ def test_the_command_tells_what_came_out(photos, teacher, tmp_path, capsys):
     assert call(photos, "--teacher", teacher, "--out", tmp_path / "out", "--scales", "1", "--max-side", "128") == 0
     said = capsys.readouterr().out
     assert f"{photos}: 2 pictures" in said
-    assert f"{photos}: 1 files that are no pictures left out" in said
+    assert f"{photos}: 1 file of another kind than pictures left out" in said
     assert f"wrote {tmp_path / 'out'} (sha256" in said
     facts = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert facts["command"] == (
@@ -135,9 +135,23 @@ def test_a_damaged_picture_stops_the_command_or_is_skipped(photos, teacher, tmp_
     assert "warning: left out: " in capsys.readouterr().err
 
 
+def test_all_damaged_pictures_are_named_before_any_is_labelled(photos, teacher, tmp_path, capsys):
+    for name in ("a.jpg", "z.jpg"):
+        (photos / name).write_bytes(b"\xff\xd8")
+    assert call(photos, f"frames:{photos}", "--teacher", teacher, "--out", tmp_path / "out", "--scales", "1") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "is empty or cut short" in line] == [
+        f"moodline-train: {photos / name}: is empty or cut short" for name in ("a.jpg", "z.jpg")
+    ] * 2
+    assert said[-1].endswith(
+        "4 of 8 pictures cannot be read; repair or remove them, or go on without: --skip-unreadable"
+    )
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (("--teacher", "nosuch"), "model 'nosuch' is not installed"),
         (("--scales", "1,big"), "expected numbers like 0.5,1,2"),
         (("--scales", "-1"), "above 0 and up to 8"),
         (("--scales", "nan"), "above 0 and up to 8"),

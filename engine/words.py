@@ -1,0 +1,20 @@
+"""Numbers as people read them."""
+
+
+def counted(count: int, what: str) -> str:
+    """
+    >>> counted(1, "download"), counted(2, "download")
+    ('1 download', '2 downloads')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def size_of(count: int) -> str:
+    """So many bytes.
+
+    >>> [size_of(count) for count in (14969382, 232589, 1000, 1)]
+    ['15.0 MB', '0.2 MB', '1.0 kB', '1 byte']
+    """
+    if count >= 50_000:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e3:.1f} kB" if count >= 1000 else counted(count, "byte")
