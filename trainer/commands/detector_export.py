@@ -28,6 +28,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--reference", metavar="NAME=MODEL", help="A detector to stand beside in the card.")
 @click.option("--calibration", type=click.IntRange(8), default=128, show_default=True,
               help="Composed scenes the INT8 ranges are measured on.")  # fmt: skip
+@click.option("--blend", type=_FILE, metavar="MODEL.onnx",
+              help="Take the mean with this exported detector, from which RUN was trained on.")  # fmt: skip
+@click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="The run's part in --blend.")
 @click.option("--force", is_flag=True, help="Replace the model at OUT, and remove an -int8 beside it not made anew.")
 def export(
     run: Path,
@@ -37,6 +40,8 @@ def export(
     test: Sequence[Path],
     reference: str | None,
     calibration: int,
+    blend: Path | None,
+    share: float,
     force: bool,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written: on the validation pictures, or on
@@ -46,7 +51,11 @@ def export(
     moodline-train detector export runs/retinaface --data runs/pictures --out retinaface.onnx
     moodline-train detector export runs/retinaface --data runs/pictures --out retinaface.onnx \\
         --int8 --test photos/ --reference theirs=other.onnx
+    moodline-train detector export runs/mine --data runs/pictures --out mine.onnx \\
+        --blend engine/models/retinaface-mnet025.onnx
     """
+    if blend is not None and not blend.is_file():
+        raise ConfigError(f"--blend {str(blend)!r} does not exist; name an exported .onnx file")
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {str(out)!r} must end in .onnx")
     older = list(_older(out))
@@ -65,7 +74,7 @@ def export(
         out,
         partial(worth.judge, data=validation),
         partial(worth.measure, sets=sets, reference=rival),
-        DetectorOptions(int8, calibration),
+        DetectorOptions(int8, calibration, blend, share),
     )
     beside = rival.name if rival else out.stem
     for path in older if not int8 else ():

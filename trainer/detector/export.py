@@ -23,6 +23,7 @@ from trainer.card import LICENCE, publish
 from trainer.detector.config import DetectorConfig, load_config
 from trainer.detector.net import RetinaFaceNet, Served
 from trainer.detector.pictures import PictureSet
+from trainer.detector.restore import blend, read
 from trainer.detector.scenes import Composer
 from trainer.detector.weights import load_weights
 from trainer.export import save_onnx
@@ -35,10 +36,13 @@ _SEED = 77
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
-    """`int8` also writes an INT8 file; its ranges are measured on `calibration` composed training scenes."""
+    """`int8` also writes an INT8 file; its ranges are measured on `calibration` composed training scenes. With `blend`,
+    an exported detector, the weights are those of the run for `share` and its for the rest."""
 
     int8: bool = False
     calibration: int = 128
+    blend: Path | None = None
+    share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +138,7 @@ def release_detector(
     if out.suffix != ".onnx":
         raise ConfigError(f"output {str(out)!r} must end in .onnx")
     trained = TrainedDetector.open(run)
-    data = provenance(run, trained)
+    data = {**provenance(run, trained), **_blended(trained, options)}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
@@ -151,6 +155,15 @@ def release_detector(
         ) from error
     (run / "export.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return models, table
+
+
+def _blended(trained: TrainedDetector, options: DetectorOptions) -> dict[str, Any]:
+    """Blend as `options` say, and what the card says of it."""
+    if options.blend is None:
+        return {}
+    std = torch.tensor(trained.config.input.std)
+    blend(trained.net, read(trained.net, options.blend, std, "--blend"), options.share)
+    return {"blended": {"sha256": sha256_of(options.blend), "share": round(1 - options.share, 4)}}
 
 
 def _drafts(

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +13,26 @@ import torch
 
 from engine.detectors.retinaface import RetinaFace
 from engine.errors import ConfigError, ModelError
-from engine.modelcard import load_model, sha256_of
+from engine.modelcard import Model, load_model, sha256_of
 from engine.sessions import open_session
 from tests.support.networks import retinaface
 from tests.trainer.detector.scenery import scenery
 from tests.trainer.detector.test_fit import SMALL
 from trainer.cli import run as command
 from trainer.detector import worth
-from trainer.detector.export import TrainedDetector, check_agreement, release_detector, served, write_onnx
+from trainer.detector.export import (
+    DetectorOptions,
+    TrainedDetector,
+    check_agreement,
+    release_detector,
+    served,
+    write_onnx,
+)
 from trainer.detector.fit import DetectorFit
 from trainer.detector.hints import HintConfig
 from trainer.detector.pictures import PictureWriter, open_pictures
 from trainer.detector.truth import from_pictures
+from trainer.export import convolutions
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +64,30 @@ def test_the_engine_finds_what_the_network_says(folder: Path, tmp_path: Path) ->
     assert all(face.score == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-4) for face in faces)
     whole = [face.box for face in faces if min(face.box) > 0 and max(face.box) < 96]
     assert all(box[2] - box[0] == pytest.approx(64, abs=0.1) for box in whole)
+
+
+def test_a_blend_lies_between_the_run_and_the_file_it_began_from(folder: Path, tmp_path: Path) -> None:
+    pictures = open_pictures(folder / "pictures")
+
+    def export(run: Path, name: str, **options: Any) -> Model:
+        nothing = {Path(name).stem: {}}
+        how = DetectorOptions(**options)
+        return release_detector(run, pictures, tmp_path / name, lambda _model: 0.0, lambda _models: nothing, how)[0][0]
+
+    first = export(folder / "run", "first.onnx")
+    onward = replace(SMALL, epochs=1, learning_rate=1e-2, init=str(first.path))
+    DetectorFit(onward, pictures, tmp_path / "onward").run()
+    ends = [export(tmp_path / "onward", f"{share:g}.onnx", blend=first.path, share=share) for share in (0.0, 0.5, 1.0)]
+    weights = [[array for pair in convolutions(model.path) for array in pair] for model in (first, *ends)]
+    for begun, none, half, whole in zip(*weights, strict=True):
+        np.testing.assert_allclose(none, begun, atol=1e-4)
+        np.testing.assert_allclose(half, (none + whole) / 2, atol=1e-4)
+    assert not all(np.allclose(one, other, atol=1e-3) for one, other in zip(weights[0], weights[3], strict=True))
+    assert ends[1].card.data["blended"] == {"sha256": first.card.sha256, "share": 0.5}
+    wide = replace(SMALL, epochs=1, pyramid=32)
+    DetectorFit(wide, pictures, tmp_path / "wide").run()
+    with pytest.raises(ConfigError, match=r"--blend: .* another network"):
+        export(tmp_path / "wide", "wide.onnx", blend=first.path)
 
 
 def test_the_command_writes_a_model_that_loads_with_what_it_is_worth(
