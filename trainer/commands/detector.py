@@ -20,5 +20,5 @@ def detector() -> None:
 
     \b
     moodline-train detector label photos/ party.mp4 --teacher retinaface.onnx --out runs/pictures
-    moodline-train detector fit configs/trainer/retinaface.yaml --data runs/pictures --run runs/detector
+    moodline-train detector fit configs/trainer/retinaface-own.yaml --data runs/pictures --run runs/mine
     """

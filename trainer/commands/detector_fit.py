@@ -31,8 +31,8 @@ def fit(recipe: Path, data: Sequence[Path], folder: Path, resume: bool, tensorbo
     Ctrl-C stops; the same command with --resume goes on and ends as if it had not been interrupted.
 
     \b
-    moodline-train detector fit configs/trainer/retinaface.yaml --data runs/pictures --run runs/retinaface
-    moodline-train detector fit configs/trainer/retinaface.yaml --data runs/pictures --run runs/retinaface --resume
+    moodline-train detector fit configs/trainer/retinaface-own.yaml --data runs/pictures --run runs/mine
+    moodline-train detector fit configs/trainer/retinaface-own.yaml --data runs/pictures --run runs/mine --resume
     """
     config = load_config(recipe)
     pictures = PictureSet.joined([open_pictures(each) for each in data])

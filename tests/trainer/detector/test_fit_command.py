@@ -108,6 +108,9 @@ def test_a_mistake_in_a_recipe_is_told_with_the_nearest_key(raw: dict[str, objec
 
 
 def test_the_recipe_of_the_shipped_detector_reads() -> None:
+    for path in RECIPES.glob("retinaface*.yaml"):
+        assert load_config(path).coarse in ("full", "separable"), path
+    assert Path(load_config(RECIPES / "retinaface-own.yaml").init).name == "retinaface-mnet025.onnx"
     config = load_config(RECIPES / "retinaface.yaml")
     assert config.name == "retinaface-mnet025"
     assert config.input.colour == "BGR"
