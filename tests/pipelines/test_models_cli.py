@@ -5,12 +5,13 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from engine.errors import ModelError, MoodlineError
 from engine.modelcard import SHIPPED, card_path, find_model, load_model, user_folder
 from pipelines.models_cli import models
 from tests.support import networks
+from tests.support.pulling import files, run
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def outside(tmp_path: Path) -> Path:
     """A RetinaFace network without a card."""
     return networks.retinaface(tmp_path / "download (1).onnx")
-
-
-def run(*arguments: object) -> Result:
-    """Engine errors are raised, as the root command expects them."""
-    result = CliRunner().invoke(models, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
 
 def test_an_outside_model_gets_a_card_and_is_found_by_its_kinds_name(outside: Path, folder: Path):
