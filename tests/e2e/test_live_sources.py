@@ -72,6 +72,11 @@ class Program(Running):
         except urllib.error.HTTPError as error:
             return error.code
 
+    def ends(self, source_id):
+        """Why the source ended, the last time first."""
+        told = self.events(source_id=source_id, type="status")
+        return [event["detail"] for event in told if event["state"] == "ended"]
+
     def states(self):
         return {one["source_id"]: one["state"] for one in self.get("/api/v1/sources")["items"]}
 
@@ -128,11 +133,7 @@ def test_a_camera_is_added_changed_paused_resumed_and_removed_and_the_other_one_
         assert program.states().keys() == {"door"}
         soon(lambda: not desk.viewers)
         # its tracks have ended, and so has it
-        soon(lambda: program.events(source_id="desk", type="status")[0]["state"] == "ended")
-        why = [
-            event["detail"] for event in program.events(source_id="desk", type="status") if event["state"] == "ended"
-        ]
-        assert why == ["removed", "paused", "changed"]
+        soon(lambda: program.ends("desk") == ["removed", "paused", "changed"])
         ended = {event["track_uid"] for event in program.events(source_id="desk", type="end")}
         assert ended == program.tracks("desk")
         pairs = [(event["track_id"], event["track_uid"]) for event in program.events(source_id="desk", type="new")]
