@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.fields import NonNegative, Positive, Unit, settings
-from trainer.camera import as_filmed, share_of, uniform
+from trainer.camera import as_filmed, share_of, sharpened, uniform
 
 
 @settings
 class AugmentConfig:
     """How far a face may be changed. Turns are in degrees, shifts and patches in shares of the side; light
-    and noise in standard deviations of the input tensor, `gamma` in powers of e. The `_share` fields say
-    how many faces of a batch."""
+    and noise in standard deviations of the input tensor, `gamma` in powers of e, `sharpen` in multiples of
+    the detail that is added. The `_share` fields say how many faces of a batch."""
 
     turn: float = 12.0
     zoom: Unit = 0.12
@@ -26,6 +26,8 @@ class AugmentConfig:
     side_light: NonNegative = 0.5
     low_resolution_share: Unit = 0.2
     smear_share: Unit = 0.1
+    sharpen_share: Unit = 0.0
+    sharpen: NonNegative = 2.0
     jpeg_share: Unit = 0.15
     noise_share: Unit = 0.25
     noise: Positive = 0.2
@@ -35,7 +37,7 @@ class AugmentConfig:
     def times(self, factor: float) -> "AugmentConfig":
         """The same with every extent and share multiplied by `factor`; the strength of noise and the size of
         patches, which their shares ration already, stay."""
-        names = [item.name for item in fields(self) if item.name not in ("noise", "cutout")]
+        names = [item.name for item in fields(self) if item.name not in ("noise", "cutout", "sharpen")]
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 
@@ -43,6 +45,7 @@ def augment(batch: Tensor, low: float, high: float, config: AugmentConfig, gener
     """`batch` float32 `(N, C, H, W)`, changed differently for each face; same shape, and no value outside
     `low..high`, the range of the pixels. All randomness comes from `generator`."""
     batch = _move(batch, config, generator)
+    batch = sharpened(batch, config.sharpen_share, config.sharpen, generator)
     batch = as_filmed(
         batch,
         (low, high),

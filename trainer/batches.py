@@ -40,7 +40,7 @@ def slices_of(heads: Sequence[Head]) -> list[slice]:
 class Examples:
     """Faces with targets. `aligned` and `whole` are uint8 `(N, S, S)`; `targets` float32 `(N, L)` holds the
     distributions of all `heads` side by side, zeros where a face has no label of that set; `train` and
-    `validation` are row numbers."""
+    `validation` are row numbers. `weights` float32 `(N,)` says how often each face is drawn; None: all alike."""
 
     aligned: Image
     whole: Image
@@ -48,6 +48,7 @@ class Examples:
     targets: Floats
     train: Ints
     validation: Ints
+    weights: Floats | None = None
 
     @property
     def slices(self) -> list[slice]:
@@ -68,12 +69,14 @@ def examples(faces: FaceSet, config: TrainConfig) -> Examples:
     targets[_no_face(faces)] = 0
     usable = ~faces.blank() & (targets.sum(1) > 0)
     split = np.asarray(faces.split)
-    train = np.flatnonzero(usable & (split == 0) & ~np.asarray(faces.removed))
+    drawn = np.ones(len(faces), np.bool_) if faces.weights is None else np.asarray(faces.weights) > 0
+    train = np.flatnonzero(usable & drawn & (split == 0) & ~np.asarray(faces.removed))
     validation = np.flatnonzero(usable & (split == 1))
     for name, rows in (("training", train), ("validation", validation)):
         if not len(rows):
             raise ConfigError(f"data {faces.origin.name!r}: no image is left for {name}")
-    return Examples(faces.aligned, faces.whole, heads, targets, train, validation)
+    weights = None if faces.weights is None else np.asarray(faces.weights)
+    return Examples(faces.aligned, faces.whole, heads, targets, train, validation, weights)
 
 
 def _targets(faces: FaceSet, name: str, smoothing: float) -> Floats:
@@ -95,12 +98,13 @@ def _no_face(faces: FaceSet) -> Ints:
     return np.flatnonzero(rows)
 
 
-def class_factors(targets: Floats, strength: float) -> Floats:
+def class_factors(targets: Floats, strength: float, weights: Floats | None = None) -> Floats:
     """For each row of distributions `(N, C)` how much more it should count, from how rare its classes are.
 
-    At strength 1 every class gets the same total, at 0 every row the same. The mean is 1.
+    At strength 1 every class gets the same total, at 0 every row the same. The mean is 1. `weights` `(N,)` say
+    how often each row is there to begin with.
     """
-    mass = targets.sum(0)
+    mass = targets.sum(0) if weights is None else weights @ targets
     per_class = (mass.max() / np.maximum(mass, 1e-9)) ** strength
     factors = np.where(targets.sum(1) > 0, targets @ np.where(mass > 0, per_class, 0), 1.0)
     return np.asarray(factors / factors.mean(), np.float32)
@@ -112,7 +116,8 @@ def training_epoch(data: Examples, config: TrainConfig, epoch: int) -> Iterator[
     Depends on the recipe's seed and `epoch` alone. Only full batches are given, `batches_per_epoch` of them.
     """
     generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-    factors = class_factors(data.targets[data.train][:, data.slices[0]], config.strength)
+    drawn = None if data.weights is None else data.weights[data.train]
+    factors = class_factors(data.targets[data.train][:, data.slices[0]], config.strength, drawn)
     rows, weights = _rows(data, "none" if _is_last(config, epoch) else config.imbalance, factors, generator)
     order = torch.randperm(len(rows), generator=generator).numpy()
     rows, weights = rows[order], weights[order]
@@ -138,21 +143,34 @@ def _is_last(config: TrainConfig, epoch: int) -> bool:
 
 
 def _rows(data: Examples, imbalance: str, factors: Floats, generator: torch.Generator) -> tuple[Ints, Floats]:
-    """The rows of one epoch, some twice or not at all where classes are balanced by drawing, and their weights."""
+    """The rows of one epoch, and the weight of each in the loss.
+
+    Rows come several times or not at all where the faces have weights, or classes are balanced by drawing.
+    """
     ones = np.ones(len(factors), np.float32)
-    if imbalance == "weights":
-        return data.train, factors
-    if imbalance == "none":
-        return data.train, ones
-    times = factors if imbalance == "oversample" else factors / factors.max()
+    times = ones if data.weights is None else data.weights[data.train]
+    if imbalance == "oversample":
+        times = times * factors
+    elif imbalance == "undersample":
+        times = times * (factors / factors.max())
+    if data.weights is not None and imbalance != "undersample":
+        times = times * (batches_weight(data) / times.sum())
+    rows, losses = data.train, factors if imbalance == "weights" else ones
+    if times is ones:
+        return rows, losses
     luck = torch.rand(len(factors), generator=generator).numpy()
-    rows = np.repeat(data.train, np.floor(times).astype(np.int64) + (luck < times % 1))
-    return rows, np.ones(len(rows), np.float32)
+    repeats = np.floor(times).astype(np.int64) + (luck < times % 1)
+    return np.repeat(rows, repeats), np.repeat(losses, repeats)
+
+
+def batches_weight(data: Examples) -> float:
+    """How many faces an epoch draws: all training faces, or the sum of their weights."""
+    return float(len(data.train) if data.weights is None else data.weights[data.train].sum())
 
 
 def batches_per_epoch(data: Examples, config: TrainConfig) -> int:
     """How many batches an epoch has; all balancing keeps this number, so that schedules stay comparable."""
-    return max(1, len(data.train) // config.batch_size)
+    return max(1, int(batches_weight(data)) // config.batch_size)
 
 
 def validation_epoch(data: Examples, config: TrainConfig, view: Image, epoch: int) -> Iterator[Batch]:

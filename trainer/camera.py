@@ -14,6 +14,8 @@ from engine.items import Image
 _RESOLUTIONS = (0.3, 0.42, 0.58, 0.75)
 """A distant face, as shares of the side that the network sees: 48 pixels come from 14 to 36."""
 _QUALITY = (15, 80)
+_DETAIL = 0.05
+"""Share of the side; of 112 pixels 7, of 48 pixels 3."""
 
 
 def as_filmed(
@@ -39,6 +41,21 @@ def as_filmed(
     level = share_of(len(batch), noise_share, generator) * torch.rand(len(batch), generator=generator).view(-1, 1, 1, 1)
     batch = batch + level * noise * torch.randn(batch.shape, generator=generator)
     return batch.clamp(*limits)
+
+
+def sharpened(batch: Tensor, share: float, extent: float, generator: torch.Generator) -> Tensor:
+    """About `share` of `batch` float32 `(N, C, H, W)` with up to `extent` times its own detail added.
+
+    Blurred training faces come nearer to the sharp ones of a good camera. The detail is what a mean over
+    `_DETAIL` of the side takes away (unsharp masking).
+    """
+    if not share or not extent:
+        return batch
+    half = max(1, round(_DETAIL * batch.shape[-1] / 2))
+    padded = functional.pad(batch, (half,) * 4, mode="replicate")
+    blurred = functional.avg_pool2d(padded, 2 * half + 1, stride=1)
+    strength = torch.rand(len(batch), generator=generator).view(-1, 1, 1, 1) * extent
+    return batch + share_of(len(batch), share, generator) * strength * (batch - blurred)
 
 
 def compressed(images: Sequence[Image], share: float, generator: torch.Generator) -> list[Image]:

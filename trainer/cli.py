@@ -11,6 +11,8 @@ from trainer.commands.lazy import LazyGroup
 # Name: module, and what the list of commands says.
 COMMANDS = {
     "prepare": ("trainer.commands.prepare", "Pack a data set: read, align, check, and look for leaks."),
+    "ask": ("trainer.commands.ask", "Keep a model's answers beside a data set, to learn from them."),
+    "mix": ("trainer.commands.mix", "Blend prepared sets and label sets into one to train on."),
     "leaks": ("trainer.commands.leaks", "List pictures that stand in a data set more than once."),
     "detector": ("trainer.commands.detector", "Label pictures for a face detector; train, measure, export it."),
     "collect": ("trainer.commands.collect", "Record labelled faces of your own from a camera or a file."),

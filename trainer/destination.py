@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 from trainer import faceset, leaks
 
 MANIFEST = "manifest.json"
-_FILES = (MANIFEST, leaks.FILE, leaks.LIST, *(f"{name}.npy" for name in faceset.ARRAYS))
+_FILES = (MANIFEST, leaks.FILE, leaks.LIST, faceset.WEIGHTS, *(f"{name}.npy" for name in faceset.ARRAYS))
 
 
 def check(out: Path, force: bool) -> None:

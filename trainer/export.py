@@ -94,6 +94,18 @@ def convolutions(file: Path) -> list[tuple[Floats, Floats]]:
     ]
 
 
+def linear(file: Path) -> tuple[Floats, Floats] | None:
+    """Weight `(out, in)` and bias `(out,)` of the last linear layer of a network that `write_onnx` wrote, or None."""
+    graph = onnx.load(str(file)).graph
+    arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "Gemm" and node.input[1] in arrays and len(node.input) == 3]
+    if not nodes:
+        return None
+    turned = any(each.name == "transB" and each.i for each in nodes[-1].attribute)
+    weight = arrays[nodes[-1].input[1]]
+    return (weight if turned else weight.T), arrays[nodes[-1].input[2]]
+
+
 def expose(source: Path, target: Path, readers: int) -> int:
     """Write the network `source` to `target` with one output more for each tensor that `readers` convolutions of one
     cell read, in the order of the network: what the heads of a detector look at. Returns how many there are.

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class FaceSet:
     indexes `SPLITS`. `identity`, `clip` and `frame` are -1 where unknown; faces of one clip belong to one
     person and are in time order by `frame`. `names` says where each came from (file, or file and line).
     `answers` holds one or more label sets by name; `removed` marks faces that a leak scan took out of training.
+    `weights` float32 `(N,)` says how often each face is drawn in training; None draws all alike.
     """
 
     whole: Image
@@ -50,6 +51,7 @@ class FaceSet:
     frame: Ints
     names: NDArray[np.str_]
     removed: Bools
+    weights: Floats | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +73,8 @@ class FaceSet:
                 raise ValueError(f"{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
         if len(self.names) != count or any(len(each.counts) != count for each in self.answers.values()):
             raise ValueError(f"names and answers must have {count} rows")
+        if self.weights is not None and (self.weights.shape != (count,) or self.weights.dtype != np.float32):
+            raise ValueError(f"weights: expected float32 ({count},), got {self.weights.dtype} {self.weights.shape}")
         if not self.answers:
             raise ValueError("a data set needs at least one label set")
 
@@ -116,7 +120,8 @@ def unknown(count: int) -> dict[str, Any]:
     }
 
 
-ARRAYS = tuple(item.name for item in fields(FaceSet) if item.name not in ("answers", "origin", "extra"))
+ARRAYS = tuple(item.name for item in fields(FaceSet) if item.name not in ("answers", "origin", "weights", "extra"))
+WEIGHTS = "weights.npy"
 
 
 def save(faces: FaceSet, folder: Path) -> dict[str, Any]:
@@ -127,6 +132,8 @@ def save(faces: FaceSet, folder: Path) -> dict[str, Any]:
         np.save(folder / f"{name}.npy", getattr(faces, name), allow_pickle=False)
     for name, answers in faces.answers.items():
         np.save(folder / f"answers-{name}.npy", answers.counts, allow_pickle=False)
+    if faces.weights is not None:
+        np.save(folder / WEIGHTS, faces.weights, allow_pickle=False)
     facts = manifest(faces)
     (folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
@@ -150,13 +157,31 @@ def open_faces(folder: Path) -> FaceSet:
             name: Answers(tuple(each["labels"]), _load(folder / f"answers-{name}.npy"), tuple(each["rest"]))
             for name, each in facts["label_sets"].items()
         }
-        return FaceSet(**arrays, answers=answers, origin=Origin(**facts["origin"]), extra=facts.get("extra", {}))
+        weights = _load(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else None
+        origin, extra = Origin(**facts["origin"]), facts.get("extra", {})
+        return FaceSet(**arrays, answers=answers, origin=origin, weights=weights, extra=extra)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"data: {str(folder)!r} is damaged ({error}); prepare it again") from error
 
 
-def _load(path: Path) -> Image:
-    array: Image = np.load(path, mmap_mode="r", allow_pickle=False)
+def add_answers(folder: Path, name: str, answers: Answers) -> None:
+    """Put one more label set into the prepared set in `folder`, in place of one of the same name.
+
+    Raises:
+        ConfigError: there is no prepared set.
+    """
+    faces = open_faces(folder)
+    extended = replace(faces, answers={**faces.answers, name: answers})
+    facts = json.dumps(manifest(extended), indent=2) + "\n"
+    draft = folder / "manifest.part"
+    draft.write_text(facts, encoding="utf-8")
+    np.save(folder / f"answers-{name}.part.npy", answers.counts, allow_pickle=False)
+    (folder / f"answers-{name}.part.npy").replace(folder / f"answers-{name}.npy")
+    draft.replace(folder / "manifest.json")
+
+
+def _load(path: Path) -> Any:
+    array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 
 
@@ -167,6 +192,8 @@ def manifest(faces: FaceSet) -> dict[str, Any]:
         array = faces.answers[name].counts if name in faces.answers else getattr(faces, name)
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(array).tobytes())
+    if faces.weights is not None:
+        digest.update(b"weights" + np.ascontiguousarray(faces.weights).tobytes())
     return {
         "format": FORMAT,
         "sha256": digest.hexdigest(),

@@ -1,6 +1,7 @@
 """Fitting a network to label distributions: the epoch loop, checkpoints, and an exact resume."""
 
 import copy
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,16 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigError
 from engine.items import Image
 from trainer import checkpoints, runs
-from trainer.batches import Batch, Examples, batches_per_epoch, slices_of, training_epoch, validation_epoch
+from trainer.batches import Batch, Examples, batches_per_epoch, training_epoch, validation_epoch
+from trainer.beginning import begin, check
 from trainer.config import TrainConfig, load_config
 from trainer.devices import Device, choose
 from trainer.nets import NETS
 from trainer.schedule import check_finite, decayed_apart, follow, rate_at, set_rate
 
 logger = logging.getLogger(__name__)
+
+_MEASURED = 1024
+"""Training faces that the batch statistics of a network from a file are measured on."""
 
 Step = Callable[[Batch], tuple[float, float]]
 """Takes a batch and gives its mean loss and its accuracy (against each target's first label)."""
@@ -54,8 +58,7 @@ class Fit:
         self, config: TrainConfig, data: Examples, folder: Path, facts: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
         self.config, self.data, self.folder, self.facts = config, data, folder, facts
-        if config.init:
-            runs.require_trained(Path(config.init), "init")
+        check(config.init)
         self.device: Device = choose(config)
         self.steps_per_epoch = batches_per_epoch(data, config)
         torch.manual_seed(config.seed)
@@ -163,7 +166,14 @@ class Fit:
             return
         runs.begin(self.folder, self.config.to_yaml(), runs.manifest(self.data, self.net, self.facts))
         if self.config.init:
-            self._begin_from(Path(self.config.init))
+            begin(self.net, self.config, self.data.heads, self._looks())
+            self.average.load_state_dict(self.net.state_dict())
+
+    def _looks(self) -> Iterator[Tensor]:
+        """Some training batches, to measure activations on."""
+        batches = training_epoch(self.data, self.config, 0)
+        for images, _ in itertools.islice(batches, max(1, _MEASURED // self.config.batch_size)):
+            yield images.to(self.device.name)
 
     def _check_same(self) -> None:
         """Refuse to go on with another recipe or on other data.
@@ -186,22 +196,6 @@ class Fit:
         self.epoch, self.step_number = state["epoch"], state["step_number"]
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
         runs.cut_history(self.folder, self.epoch)
-
-    def _begin_from(self, run: Path) -> None:
-        """Take the best weights of another run; of the last layer the rows of label sets that both learn."""
-        state, own = checkpoints.read(run / "best.pt"), self.net.state_dict()
-        last = list(own)[-2:]
-        if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own if name not in last):
-            raise ConfigError(f"init {str(run)!r} is a run of another network than {self.config.net!r}")
-        theirs = dict(zip(heads := runs.heads_of(run), slices_of(heads), strict=True))
-        for name in last:
-            rows = own[name].clone()
-            for head, columns in zip(self.data.heads, self.data.slices, strict=True):
-                if head in theirs:
-                    rows[columns] = state[name][theirs[head]]
-            state[name] = rows
-        for net in (self.net, self.average):
-            net.load_state_dict(state)
 
 
 def build(config: TrainConfig, data: Examples) -> nn.Module:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainer.facenets import recogniser
+
 
 class Unit(nn.Sequential):  # type: ignore[misc]
     """Convolution, batch normalisation, and ReLU unless `last`."""
@@ -81,4 +83,6 @@ NETS: dict[str, Callable[[int, int], nn.Module]] = {
     "resnet-1.6m": residual((32, 64, 128, 256), (1, 2, 2, 1), 0.2),
     "resnet-2.8m": residual((32, 64, 128, 256), (2, 2, 2, 2), 0.3),
     "resnet-2.5m": residual((40, 80, 160, 320), (1, 2, 2, 1), 0.3),
+    "face-1.7m": recogniser(10, 192, 0.2),
+    "face-5.6m": recogniser(14, 0, 0.2),
 }
