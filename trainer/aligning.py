@@ -75,11 +75,32 @@ class Crops:
         if not found or found[0].landmarks is None:
             return _unaligned(square, self._size)
         points = found[0].landmarks - np.float32(_MARGIN)
-        # Large crops are warped from their own pixels, small ones from the enlarged picture that was looked at.
-        large = square.shape[0] > _ENLARGED
-        chip = align(square, rescaled(points, _ENLARGED, square.shape[0])) if large else align(canvas, points)
+        chip = _warped(square, canvas, points)
         whole, aligned = (gray(fit(image, self._size, self._size)) for image in (square, chip))
         return Face(whole, aligned, True, rescaled(points, _ENLARGED, self._size))
+
+
+def _warped(square: Image, canvas: Image, points: Floats) -> Image:
+    """The aligned chip of the landmarks `points` `(5, 2)` in pixels of `canvas`: large crops are warped from their own
+    pixels, small ones from the enlarged picture that was looked at."""
+    large = square.shape[0] > _ENLARGED
+    return align(square, rescaled(points, _ENLARGED, square.shape[0])) if large else align(canvas, points)
+
+
+def chip_in_margin(image: Image, detector: Detector) -> Image | None:
+    """The aligned chip of a crop so tight that its face is found only with a margin, as `Crops` cuts it but in colour:
+    uint8 BGR `(112, 112, 3)`. None where no face with landmarks is found."""
+    square = _square(image)
+    canvas = _enlarged(square)
+    found = detector.detect([_framed_canvas(canvas)])[0]
+    if not found or found[0].landmarks is None:
+        return None
+    return _warped(square, canvas, found[0].landmarks - np.float32(_MARGIN))
+
+
+def whole_crop(image: Image, size: int) -> Image:
+    """The square of a picture in which no face was found, uint8 `(size, size[, 3])`."""
+    return fit(_square(image), size, size)
 
 
 class Photos:

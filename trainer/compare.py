@@ -25,7 +25,10 @@ from trainer.fit import Fit
 from trainer.models import MODELS, build, resolved
 from trainer.models.extractors import extractor
 from trainer.recipes import plain, to_yaml
-from trainer.subjects import open_subject
+from trainer.subjects import open_subject, with_temperature
+from trainer.unseen.judging import FILE as UNSEEN
+from trainer.unseen.judging import judge, summary, write_unseen
+from trainer.unseen.sets import UnseenSet
 
 VIEW = "aligned"
 
@@ -139,6 +142,21 @@ class Comparison:
         )
         _write(job.folder / "origin.json", {"run": short(run, self.out), "sha256": subject.sha256})
         write(measured, job.folder)
+        return True
+
+    def judge(self, job: Job, sets: Sequence[UnseenSet], force: bool = False) -> bool:
+        """Measure a row that was made on labelled faces it was never trained on; False where that was done already."""
+        kept = read_facts(job.folder / UNSEEN)
+        run = Path(read_facts(job.folder / "origin.json")["run"])
+        place = self.out / run if (self.out / run).is_dir() else run
+        subject = with_temperature(open_subject(str(place), job.label_set, self.data_sha256), job.folder)
+        known = [each.get("sha256") for each in kept.get("also", {}).get("sets", [])]
+        same = kept.get("model", {}).get("sha256") == subject.sha256
+        if same and not force and known == [faces.sha256 for faces in sets]:
+            return False
+        facts = summary(replace(subject, name=job.row.name), judge(subject, sets))
+        model = {"name": job.row.name, "sha256": subject.sha256, "parameters": subject.parameters}
+        write_unseen({"model": model, "command": self.command, "also": facts}, job.folder)
         return True
 
     def recipe(self, job: Job) -> str:

@@ -21,7 +21,10 @@ _BATCH = 256
 
 
 class ConvNet:
-    """A network of `trainer.nets` with the input of its recipe. `net` gives the logits of `labels`."""
+    """A network of `trainer.nets` with the input of its recipe. `net` gives the logits of `labels`. Faces may also be
+    given in colour, uint8 BGR `(N, S, S, 3)`."""
+
+    takes_colour = True
 
     def __init__(self, config: TrainConfig, labels: tuple[str, ...], folder: Path, net: nn.Module | None = None):
         self.config, self.labels, self.folder = config, labels, folder
@@ -86,8 +89,8 @@ class ConvNet:
         return self._run(self.net[:-1], images)
 
     def _run(self, net: nn.Module, images: Image) -> Floats:
-        if images.ndim != 3 or images.dtype != np.uint8:
-            raise ValueError(f"images: expected uint8 (N, S, S), got {images.dtype} {images.shape}")
+        if images.ndim not in (3, 4) or images.dtype != np.uint8:
+            raise ValueError(f"images: expected uint8 (N, S, S[, 3]), got {images.dtype} {images.shape}")
         parts = []
         for start in range(0, len(images), _BATCH):
             batch = pixels.to_tensor(list(images[start : start + _BATCH]), self.config.input)

@@ -5,6 +5,7 @@ al. 2016, "Training Deep Networks for Facial Expression Recognition with Crowd-S
 arXiv 1608.01041, and its published code (FER+ votes, outlier rule, majority rule).
 """
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,25 +24,43 @@ NO_EMOTION = ("unknown", "NF")
 ALIASES = {
     "angry": "anger",
     "disgusted": "disgust",
+    "disgusting": "disgust",
     "afraid": "fear",
     "fearful": "fear",
+    "frightened": "fear",
+    "scared": "fear",
     "happy": "happiness",
     "joy": "happiness",
+    "joyful": "happiness",
+    "laughing": "happiness",
+    "smile": "happiness",
+    "smiling": "happiness",
     "sad": "sadness",
+    "suprise": "surprise",
+    "suprised": "surprise",
     "surprised": "surprise",
+    "surprising": "surprise",
     "neutrality": "neutral",
     "contemptuous": "contempt",
 }
+_NUMBERED = re.compile(r"\d+\s*[-_. ]\s*(.+)")
 
 
 def canonical(name: str) -> str:
     """The field's noun for an emotion however a folder or file spells it; other names in lower case.
 
-    >>> canonical("Happy"), canonical("surprise"), canonical("My Label")
-    ('happiness', 'surprise', 'my label')
+    A number before the name of an emotion is dropped, since some data sets number their folders.
+
+    >>> canonical("Happy"), canonical("surprise"), canonical("0_angry")
+    ('happiness', 'surprise', 'anger')
+    >>> canonical("My Label"), canonical("2 people")
+    ('my label', '2 people')
     """
     lower = name.strip().lower()
-    return ALIASES.get(lower, lower)
+    numbered = _NUMBERED.fullmatch(lower)
+    bare = numbered[1] if numbered else lower
+    noun = ALIASES.get(bare, bare)
+    return noun if noun in FERPLUS else lower
 
 
 @dataclass(frozen=True, slots=True, eq=False)

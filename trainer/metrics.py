@@ -12,14 +12,16 @@ Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
 
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from engine.items import Floats
 from trainer.labels import Bools, Ints
 
+Weights: TypeAlias = NDArray[np.float64]
 BINS = 15
 POINTS = 100
 """The most points a curve keeps."""
@@ -111,12 +113,12 @@ def macro(scores: Sequence[dict[str, float | None]], key: str) -> float | None:
     return rounded(np.mean(values)) if values else None
 
 
-def negative_log_likelihood(probabilities: Floats, truth: Ints) -> float | None:
-    """Mean of -log p(truth) in nats; p is held at 1e-12 or more."""
+def negative_log_likelihood(probabilities: Floats, truth: Ints, weights: Weights | None = None) -> float | None:
+    """Mean of -log p(truth) in nats, weighted by `weights` `(N,)` where they are given; p is held at 1e-12 or more."""
     if not len(truth):
         return None
     chosen = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    return float(np.average(-np.log(np.maximum(chosen, 1e-12)), weights=weights))
 
 
 def reliability(probabilities: Floats, truth: Ints, bins: int = BINS) -> list[dict[str, float | int | None]]:
@@ -185,8 +187,9 @@ def precision_recall(scores: Floats, positive: Bools) -> tuple[float, dict[str, 
     return rounded(reference.average_precision_score(positive, scores)), curve
 
 
-def fit_temperature(logits: Floats, truth: Ints) -> float:
-    """The temperature in 0.2..5 of the least negative log likelihood (Guo et al. 2017), by golden section.
+def fit_temperature(logits: Floats, truth: Ints, weights: Weights | None = None) -> float:
+    """The temperature in 0.2..5 of the least negative log likelihood (Guo et al. 2017), by golden section; images
+    count by `weights` `(N,)` where they are given.
 
     Raises:
         ValueError: without images.
@@ -197,15 +200,15 @@ def fit_temperature(logits: Floats, truth: Ints) -> float:
     ratio = (5**0.5 - 1) / 2
     for _ in range(40):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if _loss_at(logits, truth, left) < _loss_at(logits, truth, right):
+        if _loss_at(logits, truth, left, weights) < _loss_at(logits, truth, right, weights):
             high = right
         else:
             low = left
     return round(float(np.exp((low + high) / 2)), 4)
 
 
-def _loss_at(logits: Floats, truth: Ints, log_temperature: float) -> float:
-    return negative_log_likelihood(softmax(logits, float(np.exp(log_temperature))), truth) or 0.0
+def _loss_at(logits: Floats, truth: Ints, log_temperature: float, weights: Weights | None) -> float:
+    return negative_log_likelihood(softmax(logits, float(np.exp(log_temperature))), truth, weights) or 0.0
 
 
 def rounded(value: Any) -> float:

@@ -70,7 +70,7 @@ def pack(
         ConfigError: there is no face, or a class has none in training; and what reading the source raises.
     """
     columns = _Columns()
-    for batch in _batches(source.records()):
+    for batch in batches(source.records()):
         columns.add(batch, aligner.faces([record.image for record in batch]))
         progress(len(batch))
     if not columns.faces:
@@ -100,7 +100,8 @@ def pack(
     return faces, copies, Notes(tuple(columns.no_face), tuple(empty_classes(faces, copies.group if dealt else None)))
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+def batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    """`records` as they go to the detector together: `BATCH`, fewer where their pictures are large."""
     batch: list[Record] = []
     for record in records:
         batch.append(record)

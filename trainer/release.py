@@ -3,9 +3,9 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -17,7 +17,12 @@ from trainer.card import Identity, provenance, publish
 from trainer.convnet import ConvNet
 from trainer.export import Mirrored, check_agreement, write_onnx
 from trainer.faceset import FaceSet
+from trainer.subjects import from_onnx
+from trainer.unseen import judging
+from trainer.unseen.sets import UnseenSet
 from trainer.variants import Predict, Sample, predictor
+
+TemperatureFrom = Literal["validation", "also"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,16 @@ class Options:
     mirror: bool = False
     calibration: int = 512
     threads: int = 1
+    temperature_from: TemperatureFrom = "validation"
 
 
 def release_run(
-    run: Path, faces: FaceSet, out: Path, options: Options = Options(), label_set: str | None = None
+    run: Path,
+    faces: FaceSet,
+    out: Path,
+    options: Options = Options(),
+    label_set: str | None = None,
+    unseen: Sequence[UnseenSet] = (),
 ) -> tuple[list[Model], dict[str, Any]]:
     """`release` of the best weights of a run folder, for one of the label sets it learned (the first, unless
     named). The models are called as their files. The table is written to `export.json` in the run folder, or
@@ -51,7 +62,7 @@ def release_run(
         "label_set": label_set_name(faces, trained.labels),
         "parameters": sum(value.numel() for value in trained.net.parameters()),
     }
-    models, table = release(trained.net, identity, faces, out, options, data)
+    models, table = release(trained.net, identity, faces, out, options, data, unseen)
     first = label_set in (None, trained.config.labels[0] if trained.config.labels else None)
     name = "export.json" if first else f"export-{label_set}.json"
     (run / name).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
@@ -65,21 +76,25 @@ def release(
     out: Path,
     options: Options = Options(),
     data: Mapping[str, Any] | None = None,
+    unseen: Sequence[UnseenSet] = (),
 ) -> tuple[list[Model], dict[str, Any]]:
     """Write `out` (.onnx) and its card from `net`, a network that gives logits for `identity.labels`.
 
     `out` must agree with PyTorch on real faces. Each file's temperature is fitted on validation, and its
-    metrics are those of the written file on the test split. Variants stand beside `out` as `-fp16` and
-    `-int8`. Nothing is moved into place until everything is written. `data` goes into the cards. Returns the
-    models and a table of what each is worth, ready for JSON.
+    metrics are those of the written file on the test split, and on the sets `unseen`. Variants stand beside `out`
+    as `-fp16` and `-int8`. Nothing is moved into place until everything is written. `data` goes into the cards.
+    Returns the models and a table of what each is worth, ready for JSON.
 
     Raises:
-        ConfigError: `out` is no .onnx name, or `faces` lacks the labels, a split, or calibration faces.
+        ConfigError: `out` is no .onnx name, `faces` lacks the labels, a split, or calibration faces, or a set of
+            `unseen` shares fewer than two labels.
         ModelError: ONNX and PyTorch disagree by more than 0.001.
         MoodlineError: the files could not be written; those of before are as they were.
     """
     if out.suffix != ".onnx":
         raise ConfigError(f"output {str(out)!r} must end in .onnx")
+    if options.temperature_from == "also" and not unseen:
+        raise ConfigError("--temperature-from also: there are no such sets; name them with --also FOLDER")
     answers = faces.label_set(label_set_name(faces, identity.labels))
     splits = [variants.sample(faces, answers, split) for split in ("validation", "test")]
     batches = quantize.calibration_batches(faces, identity.spec, options.calibration) if options.int8 else []
@@ -87,7 +102,7 @@ def release(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
-            writer = _Drafts(identity, Path(folder), out.stem, splits, options, batches)
+            writer = _Drafts(identity, Path(folder), out.stem, splits, options, batches, unseen)
             drafts, table = writer.run(net, dict(data or {}))
             return publish(drafts, out.parent), table
     except OSError as error:
@@ -119,6 +134,7 @@ class _Drafts:
     splits: Sequence[Sample]
     options: Options
     batches: Sequence[Floats]
+    unseen: Sequence[UnseenSet]
 
     def run(self, net: nn.Module, data: Mapping[str, Any]) -> tuple[list[Model], dict[str, Any]]:
         plain = self.folder / f"{self.stem}.onnx"
@@ -163,8 +179,8 @@ class _Drafts:
         for variant, path in files.items():
             seen, unseen = self._score(path, validation), self._score(path, test)
             reference = reference or {"validation": seen, "test": unseen}
-            temperature = variants.temperature_of(seen, validation)
-            metrics = {**variants.summary(unseen, test, temperature), **_said(variant, facts)}
+            temperature, elsewhere = self._elsewhere(path, variants.temperature_of(seen, validation))
+            metrics = {**variants.summary(unseen, test, temperature), **elsewhere, **_said(variant, facts)}
             if variant:
                 metrics["against_fp32"] = variants.against(unseen, reference["test"], test)
             card = self.identity.card(sha256_of(path), temperature, variant, metrics, data)
@@ -172,6 +188,7 @@ class _Drafts:
             rows.append(
                 {
                     "file": path.name,
+                    **({"unseen_accuracy": elsewhere["unseen"]["mean"]["accuracy"]} if elsewhere else {}),
                     "variant": variant or "fp32",
                     "bytes": path.stat().st_size,
                     "sha256": card.sha256,
@@ -189,6 +206,18 @@ class _Drafts:
             row["milliseconds"] = milliseconds
             row["latency_ratio"] = round(milliseconds / times[0], 3)
         return drafts, rows
+
+    def _elsewhere(self, path: Path, temperature: float) -> tuple[float, dict[str, Any]]:
+        """The temperature for the card, and what the card says of faces that the network was never trained on."""
+        if not self.unseen:
+            return temperature, {}
+        subject = from_onnx(Model(path, self.identity.card(sha256_of(path), temperature)))
+        answers = judging.judge(subject, self.unseen)
+        if self.options.temperature_from == "also":
+            temperature = judging.fit_temperature(answers)
+            subject = replace(subject, temperature=temperature)
+        facts = judging.for_card(judging.summary(subject, answers))
+        return temperature, {"temperature_from": self.options.temperature_from, "unseen": facts}
 
 
 def _said(variant: str, facts: Mapping[str, Any]) -> dict[str, Any]:

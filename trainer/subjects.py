@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,7 @@ from trainer.convnet import ConvNet
 from trainer.models import open_model
 
 Kind = Literal["logits", "probabilities"]
+_KINDS: dict[str, Kind] = {"logits": "logits", "probabilities": "probabilities"}
 
 
 class Predicts(Protocol):
@@ -36,7 +37,7 @@ class Subject:
     `score` takes gray faces uint8 `(N, S, S)` and gives float32 `(N, C)`, of the `kind` that it says.
     `temperature` None is fitted on the validation split of the data; `temperature_from` says where another
     came from. `label_set` names the labels of the data it learned, where known. `threads` is how many its
-    calls use, None where its libraries decide.
+    calls use, None where its libraries decide. With `colour` the faces may also be BGR `(N, S, S, 3)`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Subject:
     temperature: float | None = None
     temperature_from: str | None = None
     threads: int | None = None
+    colour: bool = False
 
     def logits(self, images: Image) -> Floats:
         """Scores as float32 logits `(N, C)`: as they are, or the logarithm of probabilities.
@@ -72,31 +74,40 @@ def from_classifier(classifier: Predicts, name: str, **facts: Any) -> Subject:
     """A classifier in memory; its `logits` are used where it offers them. `facts` are fields of `Subject`."""
     logits: Callable[[Image], Floats] | None = getattr(classifier, "logits", None)
     if logits is not None:
-        return Subject(name, tuple(classifier.labels), logits, **{"threads": 1, **facts})
+        colour = bool(getattr(classifier, "takes_colour", False))
+        return Subject(name, tuple(classifier.labels), logits, **{"threads": 1, "colour": colour, **facts})
     return Subject(name, tuple(classifier.labels), classifier.predict_proba, "probabilities", **facts)
 
 
 def from_onnx(model: Model, label_set: str | None = None) -> Subject:
     """An ONNX model on one thread of the CPU, with the labels and the temperature of its card.
 
+    The card's layout may also be `probabilities`, for networks of others: those are measured and never served.
+
     Raises:
-        ModelError: it is no emotion model with logits.
+        ModelError: it is no emotion model with logits or probabilities.
     """
     card = model.card
-    if card.task != "emotion" or card.layout != "logits":
-        raise ModelError(f"model {card.name!r} is for {card.task} with {card.layout}, not an emotion model with logits")
+    kind = _KINDS.get(card.layout)
+    if card.task != "emotion" or kind is None:
+        raise ModelError(
+            f"model {card.name!r} is for {card.task} with {card.layout}, not an emotion model with logits or "
+            "probabilities"
+        )
     session = open_session(model, "cpu", threads=1)
     parameters = card.data.get("parameters")
     return Subject(
         card.name,
         card.labels,
         lambda images: session.run(pixels.to_tensor(list(images), card.input))[0],
+        kind,
         label_set=label_set or card.data.get("label_set"),
         sha256=card.sha256,
         parameters=parameters if isinstance(parameters, int) else None,
         temperature=float(card.temperature),
         temperature_from="card",
         threads=1,
+        colour=True,
     )
 
 
@@ -129,6 +140,13 @@ def trained_on(run: Path) -> str | None:
     """
     data = _read(run / "manifest.json").get("data")
     return data.get("sha256") if isinstance(data, dict) else None
+
+
+def with_temperature(subject: Subject, run: Path | None) -> Subject:
+    """`subject`, and where it has no temperature that of the last evaluation of its folder `run`, or 1."""
+    if subject.temperature is not None:
+        return subject
+    return replace(subject, **(_earlier_temperature(run) if run else {"temperature": 1.0, "temperature_from": "none"}))
 
 
 def _open_run(run: Path, label_set: str | None, data_sha256: str | None) -> Subject:

@@ -1,17 +1,16 @@
 """Comparison tables as files: `table.json` for programs, `table.md` for people."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from trainer.compare import VIEW, CompareConfig, RowConfig, read_facts, short
+from trainer.unseen.judging import FILE as UNSEEN
 
-HEAD = (
-    "| model | accuracy (95 %) | balanced | macro-F1 | parameters | fit | ms/face | |\n"
-    "|---|---|---|---|---|---|---|---|\n"
-)
+HEAD = ("model", "accuracy (95 %)", "balanced", "macro-F1", "parameters", "fit", "ms/face", "")
+UNSEEN_HEAD = "unseen (balanced)"
 
 
 def tables(config: CompareConfig, out: Path) -> list[dict[str, Any]]:
@@ -51,9 +50,21 @@ def _line(row: RowConfig, folder: Path, out: Path) -> dict[str, Any]:
         "fit_seconds": cost.get("fit_seconds"),
         "milliseconds": one[0] if one else None,
         "truth": truth,
+        **_unseen(folder, metrics["model"]["sha256"]),
         "run": short(folder, out),
         "sha256": metrics["model"]["sha256"],
     }
+
+
+def _unseen(folder: Path, sha256: str | None) -> dict[str, Any]:
+    """The means over the sets of `--also`, where this very model was judged by them."""
+    facts = read_facts(folder / UNSEEN)
+    if not facts or facts.get("model", {}).get("sha256") != sha256:
+        return {}
+    mean = facts["also"]["mean"]
+    names = [each["name"] for each in facts["also"]["sets"]]
+    keys = ("accuracy", "balanced_accuracy")
+    return {**{f"unseen_{key}": mean[key] for key in keys}, "unseen_sets": names}
 
 
 def write_table(table: Mapping[str, Any], folder: Path) -> None:
@@ -77,29 +88,42 @@ def to_markdown(table: Mapping[str, Any]) -> str:
     else:
         title = f"### {table['label_set']}: {table['split']} split, {table['view']} faces"
         title += f", truth: {table['truth']}" if table["truth"] else ""
-    own = [_own(row) for row in table["rows"]]
+    unseen = any("unseen_accuracy" in row for row in table["rows"])
+    head = (*HEAD[:4], *((UNSEEN_HEAD,) if unseen else ()), *HEAD[4:])
+    own = [_own(row, unseen) for row in table["rows"]]
     published = [
-        f"| {each['name']} | {100 * each['accuracy']:.2f} % | | | | | | *as published:* {each['source']} |"
+        (each["name"], f"{100 * each['accuracy']:.2f} %", *[""] * (len(head) - 3), f"*as published:* {each['source']}")
         for each in table.get("published", ())
     ]
     missing = table.get("missing")
     waiting = f"\nNot made yet: {', '.join(missing)}.\n" if missing else ""
-    return f"{title}\n\n{HEAD}{''.join(line + chr(10) for line in (*own, *published))}{waiting}"
+    lines = [_line_of(cells) for cells in (head, ["---"] * len(head), *own, *published)]
+    return f"{title}\n\n{''.join(lines)}{waiting}"
 
 
-def _own(row: Mapping[str, Any]) -> str:
+def _line_of(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _own(row: Mapping[str, Any], unseen: bool) -> list[str]:
     low, high = row["accuracy_interval"] or (0.0, 1.0)
-    cells = [
+    return [
         row["name"],
         f"{100 * row['accuracy']:.2f} % ({100 * low:.1f}-{100 * high:.1f})",
         f"{100 * row['balanced_accuracy']:.1f} %",
         f"{row['macro_f1']:.3f}",
+        *([_elsewhere(row)] if unseen else []),
         f"{row['parameters']:,}" if row.get("parameters") is not None else "",
         f"{row['fit_seconds']:.0f} s" if row.get("fit_seconds") is not None else "",
         f"{row['milliseconds']:.2f}" if row.get("milliseconds") is not None else "",
         row.get("note", ""),
     ]
-    return f"| {' | '.join(cells)} |"
+
+
+def _elsewhere(row: Mapping[str, Any]) -> str:
+    if "unseen_accuracy" not in row:
+        return ""
+    return f"{100 * row['unseen_accuracy']:.1f} % ({100 * row['unseen_balanced_accuracy']:.1f})"
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ def test_no_images_give_no_rows(run):
 
 
 def test_images_of_another_kind_are_refused(run):
-    with pytest.raises(ValueError, match=r"expected uint8 \(N, S, S\), got float32"):
+    with pytest.raises(ValueError, match=r"expected uint8 \(N, S, S\[, 3\]\), got float32"):
         ConvNet.open(run).predict_proba(np.zeros((2, 48, 48), np.float32))
 
 

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from trainer.report import classes, comparison, dataset, ethics, examples, progress, render, shipping, summary, trust
+from trainer.report import (
+    classes,
+    comparison,
+    dataset,
+    ethics,
+    examples,
+    progress,
+    render,
+    shipping,
+    summary,
+    trust,
+    unseen,
+)
 from trainer.report.document import Document, Section
 from trainer.report.examples import OpenNetwork
 from trainer.report.runs import Material
@@ -22,6 +34,7 @@ def chapters(open_network: OpenNetwork) -> tuple[tuple[str, Chapter], ...]:
         ("data", dataset.section),
         ("learning curves", progress.learning),
         ("comparison", comparison.section),
+        ("unseen faces", unseen.section),
         ("classes", classes.section),
         ("mistakes", examples.mistakes),
         ("Grad-CAM", lambda material: examples.reasons(material, open_network)),

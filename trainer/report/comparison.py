@@ -8,13 +8,22 @@ from trainer.report.document import Block, Missing, Prose, Section, Table
 from trainer.report.runs import Facts, Material
 from trainer.report.words import NOTHING, between, columns, count, decimal, duration, is_number, listed, percent, plain
 
-SHARES = ("accuracy", "accuracy_without_leaked", "accuracy_whole", "balanced_accuracy")
+SHARES = (
+    "accuracy",
+    "accuracy_without_leaked",
+    "accuracy_whole",
+    "balanced_accuracy",
+    "unseen_accuracy",
+    "unseen_balanced_accuracy",
+)
 COLUMNS = (
     "accuracy",
     "accuracy_interval",
     "accuracy_without_leaked",
     "accuracy_whole",
     "balanced_accuracy",
+    "unseen_accuracy",
+    "unseen_balanced_accuracy",
     "macro_f1",
     "calibration_error",
     "parameters",
@@ -27,6 +36,8 @@ HEADS = {
     "accuracy_without_leaked": "without leaked",
     "accuracy_whole": "whole crops",
     "balanced_accuracy": "balanced accuracy",
+    "unseen_accuracy": "unseen sets, mean",
+    "unseen_balanced_accuracy": "unseen sets, balanced",
     "macro_f1": "macro-F1",
     "calibration_error": "calibration error",
     "parameters": "parameters",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from trainer.report import unseen
 from trainer.report.document import Bullets, Fact, Missing, Section
 from trainer.report.runs import Material, Measured
 from trainer.report.words import (
@@ -61,12 +62,19 @@ def facts(material: Material) -> tuple[Fact, ...]:
 
 
 def section(material: Material) -> Section:
-    """Five lines."""
+    """Up to six lines."""
     first = material.main.headline()
     if first is None:
         text = "Nothing has been measured on this run yet, so this report has no scores."
         return Section("summary", "Summary", (Missing(text, evaluate_command(material)),))
-    lines = (_what(material, first), _score(first), _elsewhere(material, first), _trust(first), _bad(first))
+    lines = (
+        _what(material, first),
+        _score(first),
+        _elsewhere(material, first),
+        unseen.line(material),
+        _trust(first),
+        _bad(first),
+    )
     return Section("summary", "Summary", (Bullets(tuple(line for line in lines if line)),))
 
 

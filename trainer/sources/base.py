@@ -44,20 +44,28 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set found on disk: what is known before reading, and `records`, which reads it from the start."""
+    """A data set found on disk: what is known before reading, and `records`, which reads it from the start.
+
+    `peaks` is the same set with only the last frame of each clip; None where no clips are known.
+    """
 
     layout: str
     origin: Origin
     label_sets: Mapping[str, LabelSet]
     count: int
     records: Callable[[], Iterator[Record]]
+    peaks: "Source | None" = None
 
 
 @dataclass(slots=True)
 class PictureReader:
-    """Reads picture files; keeps the names of those that cannot be read where they may be skipped."""
+    """Reads picture files; keeps the names of those that cannot be read where they may be skipped.
+
+    `option` is what the message about an unreadable picture offers; empty where a command has no such option.
+    """
 
     skip_unreadable: bool = False
+    option: str = "--skip-unreadable"
     skipped: list[str] = field(default_factory=list)
 
     def read(self, path: Path) -> Image | None:
@@ -70,7 +78,8 @@ class PictureReader:
             return read_picture(path)
         except ConfigError as error:
             if not self.skip_unreadable:
-                raise ConfigError(f"{error}; repair or remove it, or go on without: --skip-unreadable") from error
+                without = f", or go on without: {self.option}" if self.option else ""
+                raise ConfigError(f"{error}; repair or remove it{without}") from error
             self.skipped.append(str(error))
             return None
 

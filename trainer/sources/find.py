@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import ConfigError
-from trainer.sources import fer2013, folders, mosaics
+from trainer.sources import fer2013, folders, listed, mosaics
 from trainer.sources.base import PictureReader, Source, folders_in, pictures_in, too_deep
 from trainer.sources.codes import read_code
 
 LAYOUTS = {
     "fer2013-csv": "fer2013.csv (emotion,pixels,Usage), with or without fer2013new.csv (FER+ votes)",
     "fer2013-mosaics": "mosaics/*.webp with labels.npz",
+    "labels-csv": "labels.csv (file,label; perhaps split, identity, clip, frame) beside the pictures it names",
     "splits": "train/<class>/..., test/<class>/..., perhaps validation/<class>/...",
     "folders": "<class>/*.jpg or <class>/<clip>/*.jpg",
     "jaffe": "pictures named like KA.AN1.39.tiff",
@@ -30,6 +31,7 @@ def open_source(path: Path, layout: str | None = None, reader: PictureReader | N
     openers: dict[str, Callable[[], Source]] = {
         "fer2013-csv": lambda: fer2013.open_csv(_table(path)),
         "fer2013-mosaics": lambda: mosaics.open_mosaics(path),
+        "labels-csv": lambda: listed.open_list(path, reader),
         "splits": lambda: folders.open_splits(_root(path), reader),
         "folders": lambda: folders.open_classes(_root(path), reader),
         "jaffe": lambda: folders.open_named(_root(path), reader),
@@ -45,8 +47,11 @@ def detect(path: Path) -> str:
     Raises:
         ConfigError: it is none of `LAYOUTS`.
     """
-    if fer2013.find(path):
+    table = listed.find(path)
+    if fer2013.find(path) and path != table:
         return "fer2013-csv"
+    if table:
+        return "labels-csv"
     if path.is_dir():
         found = _detect_folder(path)
         if found:

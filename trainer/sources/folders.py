@@ -86,7 +86,7 @@ def open_splits(root: Path, reader: PictureReader) -> Source:
     if strays:
         raise ConfigError(f"{root}: {strays[0]!r} stands beside the splits but is none of {', '.join(SPLIT_NAMES)}")
     items = [item for folder in folders_in(root) for item in _classes(root, folder, SPLIT_NAMES[folder.name.lower()])]
-    return _source("splits", root, items, reader)
+    return source_of("splits", root, items, reader)
 
 
 def open_classes(root: Path, reader: PictureReader) -> Source:
@@ -95,7 +95,7 @@ def open_classes(root: Path, reader: PictureReader) -> Source:
     Raises:
         ConfigError: an empty class, no pictures.
     """
-    return _source("folders", root, _classes(root, root, None), reader)
+    return source_of("folders", root, _classes(root, root, None), reader)
 
 
 def open_named(root: Path, reader: PictureReader) -> Source:
@@ -110,17 +110,37 @@ def open_named(root: Path, reader: PictureReader) -> Source:
         if code.label is None:
             raise ConfigError(f"{path}: its name says no expression; expected one like KA.AN1.39.tiff")
         items.append(Item(path, code.label, None, code))
-    return _source("jaffe", root, items, reader)
+    return source_of("jaffe", root, items, reader)
 
 
-def _source(layout: str, root: Path, items: Sequence[Item], reader: PictureReader) -> Source:
+def source_of(layout: str, root: Path, items: Sequence[Item], reader: PictureReader) -> Source:
+    """The pictures `items` below `root` as a data set.
+
+    Raises:
+        ConfigError: there is no picture, or only one class.
+    """
     if not items:
         raise ConfigError(f"{root}: holds no pictures")
     labels = in_order({item.label for item in items})
     if len(labels) < 2:
         raise ConfigError(f"{root}: every picture is in class {labels[0]!r}; there must be two or more")
     origin = Origin(root.name, "unknown")
-    return Source(layout, origin, {LABELS: LabelSet(labels)}, len(items), lambda: _records(root, items, labels, reader))
+    sets = {LABELS: LabelSet(labels)}
+
+    def made(some: Sequence[Item], peaks: Source | None = None) -> Source:
+        return Source(layout, origin, sets, len(some), lambda: _records(root, some, labels, reader), peaks)
+
+    return made(items, made(last_frames(items)))
+
+
+def last_frames(items: Sequence[Item]) -> list[Item]:
+    """`items` with only the last frame of each clip and class; what belongs to no clip stays."""
+    last: dict[tuple[str, str], Item] = {}
+    for item in items:
+        clip, key = item.code.clip, (item.code.clip or item.path.as_posix(), item.label)
+        if clip is None or key not in last or (item.code.frame or 0) >= (last[key].code.frame or 0):
+            last[key] = item
+    return list(last.values())
 
 
 def _classes(root: Path, folder: Path, split: int | None) -> list[Item]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.trainer.support import invented_set
+from tests.trainer.unseen.drawn import unseen_set
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.convnet import ConvNet
@@ -15,6 +16,7 @@ from trainer.evaluate import evaluate, write
 from trainer.faceset import save
 from trainer.labels import FERPLUS
 from trainer.subjects import from_classifier
+from trainer.unseen.judging import judge, summary, write_unseen
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +39,12 @@ def template(tmp_path_factory):
     checkpoints.write(model.net.state_dict(), run / "best.pt")
     subject = from_classifier(model, "stripes", sha256="ab" * 32, parameters=6543)
     write(evaluate(subject, faces, "test", data_sha256=digest, command="moodline-train evaluate run"), run)
+    stills = unseen_set("stills", ("anger", "fear", "calm"), ["anger", "fear", "fear", "calm"], ["fear"] * 4)
+    stock = unseen_set("stock", FERPLUS, ["anger", "neutral"])
+    answers = judge(subject, [stills, stock])
+    facts = {"name": "stripes", "sha256": subject.sha256}
+    write_unseen({"model": facts, "command": "moodline-train evaluate run --also stills",
+                  "also": summary(subject, answers)}, run)  # fmt: skip
     history = [
         {"epoch": epoch, "train_loss": 2 / epoch, "train_accuracy": 0.5, "validation_accuracy": 0.4 + epoch / 10,
          "recall": [0.1, 0.2], "seconds": 61}

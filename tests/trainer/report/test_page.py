@@ -14,7 +14,8 @@ from engine.pixels import InputSpec
 from trainer import cli
 
 CHAPTERS = (
-    "Summary", "Method", "The data", "Learning curves", "Models compared", "Class by class", "Hardest mistakes",
+    "Summary", "Method", "The data", "Learning curves", "Models compared",
+    "Faces it was never trained on", "Class by class", "Hardest mistakes",
     "Where the network looks", "Calibration", "Slices", "Export variants", "Cross-validation and tuning", "Cost",
     "Limitations", "Ethics and intended use",
 )  # fmt: skip
@@ -110,6 +111,11 @@ CHANGES = (
     ("run/metrics-test.json", lambda c: aligned(c)["confusion"][0].__setitem__(1, 4321), "4,321"),
     # a slice
     ("run/metrics-test.json", lambda c: c["slices"]["sharpness"][0].update(accuracy=0.77777), "77.8 %"),
+    # unseen faces
+    ("run/metrics-also.json", lambda c: c["also"]["sets"][0].update(accuracy=0.43219), "43.2 %"),
+    ("run/metrics-also.json", lambda c: c["also"]["mean"].update(balanced_accuracy=0.54321), "54.3 %"),
+    ("run/metrics-also.json", lambda c: c["also"]["sets"][1]["per_class"]["anger"].update(images=7654), "7,654"),
+    ("table/table.json", lambda c: c["tables"][0]["rows"][0].update(unseen_accuracy=0.32145), "32.1 %"),
     # time per face
     ("run/metrics-test.json", lambda c: c["latency"][0].update(milliseconds=7.7777), "7.78"),
     # other models

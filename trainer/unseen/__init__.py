@@ -1,0 +1,1 @@
+"""Judging a model by labelled faces it was never trained on."""
