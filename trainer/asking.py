@@ -15,6 +15,7 @@ from trainer.faceset import FaceSet
 from trainer.labels import Answers, canonical
 from trainer.metrics import softmax
 from trainer.mixing import as_votes
+from trainer.scoring import VIEWS
 from trainer.subjects import Subject
 
 _CHUNK = 256
@@ -24,9 +25,10 @@ def answers_of(
     subjects: Sequence[Subject],
     faces: FaceSet,
     temperature: float = 1.0,
+    views: Sequence[str] = VIEWS,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Answers:
-    """What `subjects` answer on average to each face, aligned and whole, as it is and mirrored.
+    """What `subjects` answer on average to each face, in `views`, as it is and mirrored.
 
     `temperature` above 1 makes the answers softer. `progress` gets counts of faces.
 
@@ -40,9 +42,7 @@ def answers_of(
     mean = np.zeros((len(faces), len(labels)))
     for start in range(0, len(faces), _CHUNK):
         part = slice(start, start + _CHUNK)
-        mean[part] = _looks(
-            subjects, [np.asarray(faces.view(name)[part]) for name in ("aligned", "whole")], temperature
-        )
+        mean[part] = _looks(subjects, [np.asarray(faces.view(name)[part]) for name in views], temperature)
         progress(len(mean[part]))
     return Answers(labels, as_votes(mean.astype(np.float32)))
 

@@ -82,6 +82,7 @@ def pack(
     whole = np.stack([face.whole for face in columns.faces])
     copies = scan(whole, identity, distance)
     groups = merged(groups_of(identity, clip), copies.group)
+    shares = shares if source.labelled else (100, 0, 0)
     split, dealt = _split(columns.records, _best(next(iter(answers.values()))), groups, shares, seed)
     faces = FaceSet(
         whole=whole,
@@ -97,7 +98,8 @@ def pack(
         names=np.array([record.name for record in columns.records], np.str_),
         removed=np.zeros(len(columns.faces), np.bool_),
     )
-    return faces, copies, Notes(tuple(columns.no_face), tuple(empty_classes(faces, copies.group if dealt else None)))
+    warnings = empty_classes(faces, copies.group if dealt else None) if source.labelled else []
+    return faces, copies, Notes(tuple(columns.no_face), tuple(warnings))
 
 
 def batches(records: Iterator[Record]) -> Iterator[list[Record]]:

@@ -106,6 +106,22 @@ def test_the_shipped_detector_aligns_faces_where_no_other_is_named(tmp_path, cap
     assert faces.extra["aligned_by"] == "retinaface-mnet025" and faces.found.all()
 
 
+def test_pictures_without_labels_are_all_for_training(tmp_path, capsys):
+    for place in ("a", "a/deeper", "b"):
+        (tmp_path / "photos" / place).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "photos" / place / "x.png"), astronaut())
+    options = ("--unlabelled", "--faces", "find", "--leaks", "keep")
+    assert call("prepare", tmp_path / "photos", *options, "--out", tmp_path / "out") == 0
+    faces = open_faces(tmp_path / "out")
+    assert list(faces.names) == ["a/x.png", "a/deeper/x.png", "b/x.png"]
+    assert faces.split.tolist() == [0, 0, 0]
+    assert not faces.answers["unlabelled"].counts.any()
+    capsys.readouterr()
+    assert call("prepare", tmp_path / "nowhere", *options, "--out", tmp_path / "more") == 2
+    assert "is not a folder; --unlabelled takes a folder of pictures" in capsys.readouterr().err
+    assert call("prepare", tmp_path / "photos", *options, "--layout", "folders", "--out", tmp_path / "more") == 2
+
+
 def test_a_data_set_is_replaced_only_by_force(tmp_path, capsys):
     write_pictures(tmp_path / "in", ["happy/1.png", "angry/1.png"])
     arguments = ("prepare", tmp_path / "in", "--out", tmp_path / "out", "--landmarks", "none")

@@ -17,6 +17,7 @@ from trainer.packing import Notes, empty_classes, pack
 from trainer.sources.base import PictureReader, Source
 from trainer.sources.find import LAYOUTS, open_source
 from trainer.sources.kaggle import PREFIX, download
+from trainer.sources.unlabelled import open_unlabelled
 
 _PATH = click.Path(path_type=Path)
 
@@ -82,6 +83,7 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
     show_default=True,
     help="Bits of 256 in which copies of one picture may differ; 0 finds only the same.",
 )
+@click.option("--unlabelled", is_flag=True, help="Pictures without labels, in any folders: for `ask` and `mix`.")
 @click.option("--skip-unreadable", is_flag=True, help="Go on without pictures that cannot be read, and count them.")
 @click.option("--name", help="What to call the data set.")
 @click.option("--licence", help="Under what terms its pictures may be used.")
@@ -100,7 +102,9 @@ def prepare(source: str, out: Path, **options: Any) -> None:
     destination.check(out, options["force"])
     path = download(source.removeprefix(PREFIX)) if source.startswith(PREFIX) else Path(source).expanduser()
     reader = PictureReader(options["skip_unreadable"])
-    found = open_source(path, options["layout"], reader)
+    if options["unlabelled"] and options["layout"]:
+        raise ConfigError("--unlabelled: pictures without labels have no --layout; leave one of them out")
+    found = open_unlabelled(path, reader) if options["unlabelled"] else open_source(path, options["layout"], reader)
     origin = replace(
         found.origin,
         name=options["name"] or found.origin.name,
@@ -111,7 +115,8 @@ def prepare(source: str, out: Path, **options: Any) -> None:
     faces, copies, notes = _pack(found, origin, detector, options)
     if options["policy"] == "remove":
         faces = replace(faces, removed=leaks.to_remove(faces, copies))
-        empty_classes(faces)
+        if found.labelled:
+            empty_classes(faces)
     pairs = list(leaks.copies(faces, copies))
     extra = {
         "layout": found.layout,

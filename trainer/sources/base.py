@@ -47,6 +47,7 @@ class Source:
     """A data set found on disk: what is known before reading, and `records`, which reads it from the start.
 
     `peaks` is the same set with only the last frame of each clip; None where no clips are known.
+    Without labels (`labelled` False) every face is for training, and its rows of answers are zeros.
     """
 
     layout: str
@@ -55,6 +56,7 @@ class Source:
     count: int
     records: Callable[[], Iterator[Record]]
     peaks: "Source | None" = None
+    labelled: bool = True
 
 
 @dataclass(slots=True)
