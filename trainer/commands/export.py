@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from engine.errors import ConfigError
+from trainer.commands import terms
 from trainer.faceset import open_faces
 from trainer.release import Options, release_run
+from trainer.rights import read_stated
 
 _FILE = click.Path(path_type=Path)
 
@@ -23,6 +25,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--calibration", type=click.IntRange(1), default=512, show_default=True,
               help="Training faces the INT8 ranges are measured on.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For measuring accuracy.")
+@terms.STATED
 def export(
     run: Path,
     data: Path,
@@ -33,6 +36,7 @@ def export(
     mirror: bool,
     calibration: int,
     threads: int,
+    stated: Path | None,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written on the test split.
 
@@ -43,10 +47,12 @@ def export(
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {str(out)!r} must end in .onnx")
     options = Options(fp16, int8, mirror, calibration, threads)
-    _, table = release_run(run, open_faces(data), out, options, labels)
+    further = read_stated(stated)
+    models, table = release_run(run, open_faces(data), out, options, labels, further)
     click.echo(f"largest difference of a logit to PyTorch: {table['onnx_against_torch']:.1e}")
     for row in table["files"]:
         click.echo(_row(out.parent, row))
+    click.echo(terms.told(models[0].card.data_rights))
 
 
 def _row(folder: Path, row: dict[str, Any]) -> str:
