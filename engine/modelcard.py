@@ -11,6 +11,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from engine.datarights import Commercial, DataSource, commercial_use, read_sources
 from engine.errors import ModelError
 from engine.pixels import InputSpec
 
@@ -27,6 +28,7 @@ class ModelCard:
     template the input was trained on; `temperature` divides the logits before the softmax. `landmarks` says whether
     a detector's landmarks are those of the best prior, as published, or the mean over all that found the face.
     `limits` are sentences for people: where the model is known to fail, and what was not measured.
+    `data_rights` names the data and the teachers the model was made from, and their terms; empty is unknown.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    data_rights: tuple[DataSource, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -62,6 +65,11 @@ class ModelCard:
             raise ValueError(f"landmarks must be {' or '.join(get_args(Landmarks))}, got {self.landmarks!r}")
         if not (isinstance(self.sha256, str) and re.fullmatch("[0-9a-f]{64}", self.sha256)):
             raise ValueError("sha256 must be 64 hexadecimal digits")
+
+    @property
+    def commercial(self) -> Commercial:
+        """What the terms of its data allow; `unknown` where the card says nothing."""
+        return commercial_use(self.data_rights)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -84,6 +92,7 @@ class ModelCard:
             for key in ("labels", "limits"):
                 if isinstance(raw.get(key), list):
                     raw[key] = tuple(raw[key])
+            raw["data_rights"] = read_sources(raw.get("data_rights", ()))
             return cls(**raw)
         except KeyError as error:
             raise ValueError(f"key {error.args[0]!r} is missing") from error

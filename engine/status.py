@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.channel import ChannelStats
+from engine.datarights import Commercial
 from engine.ledger import NO_FRAMES, FrameCounts
 from engine.modelcard import ModelCard
 
@@ -43,6 +44,11 @@ class ModelSnapshot:
     device: str
     card: ModelCard | None = None
     report: Path | None = None
+
+    @property
+    def commercial(self) -> Commercial:
+        """What the terms of the data behind it allow; `unknown` without a card."""
+        return self.card.commercial if self.card else "unknown"
 
 
 @dataclass(frozen=True, slots=True)

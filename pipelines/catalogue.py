@@ -3,9 +3,10 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from engine.datarights import DataSource, read_sources
 from engine.detectors.haar import Haar
 from engine.errors import ConfigError
 from engine.fields import AfterValidator, Field, Name, Text, settings
@@ -43,6 +44,10 @@ def _free(name: str) -> str:
     return name
 
 
+def _sources(raw: tuple[Any, ...]) -> tuple[DataSource, ...]:
+    return read_sources(raw, "source")
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Bytes = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -60,7 +65,10 @@ class Member:
 
 @settings
 class Entry:
-    """One model. `size` and `sha256` are those of what `url` gives: the network, or the archive it is in."""
+    """One model. `size` and `sha256` are those of what `url` gives: the network, or the archive it is in.
+
+    `commercial` is about the weights; `data_rights`, as in a model card, about the data behind them.
+    """
 
     name: Annotated[Name, AfterValidator(_free)]
     about: Text
@@ -72,6 +80,7 @@ class Entry:
     licence: Text
     commercial: bool
     version: Text = "1"
+    data_rights: Annotated[tuple[Any, ...], AfterValidator(_sources)] = ()
     member: Member | None = None
 
     def __post_init__(self) -> None:

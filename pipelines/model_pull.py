@@ -78,6 +78,7 @@ def _card(entry: Entry) -> ModelCard:
         licence=entry.licence,
         sha256=entry.network_sha256,
         data=data,
+        data_rights=entry.data_rights,
     )
 
 

@@ -21,7 +21,9 @@ def _detector(name: str, layout: str, spec: InputSpec, licence: str) -> Callable
 def _like_shipped() -> ModelCard:
     """The shipped classifier's card without what is true of its own weights only."""
     card = load_model(SHIPPED / f"{_SHIPPED_EMOTION}.onnx").card
-    return replace(card, version="1", temperature=1.0, licence="not stated", metrics={}, data={}, limits=())
+    return replace(
+        card, version="1", temperature=1.0, licence="not stated", metrics={}, data={}, limits=(), data_rights=()
+    )
 
 
 TEMPLATES: dict[str, Callable[[], ModelCard]] = {

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from engine.datarights import DataSource, commercial_use, said
 from engine.detectors.haar import Haar, cascade_path
 from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.modelcard import SHIPPED, Model, find_model, installed, load_model, search_path, sha256_of, user_folder
@@ -39,11 +40,14 @@ def models() -> None:
 @click.option("--available", is_flag=True, help="What can be pulled, instead of what is installed.")
 @CATALOGUE
 def list_models(available: bool, catalogue: Path | None) -> None:
-    """Every model on the search path; the nearest folder wins where two have one name."""
+    """Every model on the search path; the nearest folder wins where two have one name.
+
+    LICENCE is that of the file. DATA is whether the terms of the data it was made from allow commercial use.
+    """
     if available:
         _table([_OFFERED, *_offers(load(catalogue))])
     else:
-        _table([("NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"), *_rows()])
+        _table([("NAME", "TASK", "VERSION", "SHA256", "LICENCE", "DATA", "PATH"), *_rows()])
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> None:
@@ -55,14 +59,15 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
 
 def _rows() -> Iterator[tuple[str, ...]]:
     cascade = cascade_path()
-    yield Haar.name, "face-detection", Haar.version(), sha256_of(cascade)[:12], "Intel (BSD)", str(cascade)
+    about = (Haar.name, "face-detection", Haar.version(), sha256_of(cascade)[:12], "Intel (BSD)")
+    yield *about, said("unknown"), str(cascade)
     for path in _nearest():
         try:
             card = load_model(path).card
         except ModelError as error:
-            yield path.stem, "unusable", "-", "-", "-", str(error)
+            yield path.stem, "unusable", "-", "-", "-", "-", str(error)
             continue
-        yield path.stem, card.task, card.version, card.sha256[:12], card.licence, str(path)
+        yield path.stem, card.task, card.version, card.sha256[:12], card.licence, said(card.commercial), str(path)
 
 
 def _offers(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
@@ -118,10 +123,11 @@ def _cascade() -> str:
 
 
 def _opened(model: Model) -> str:
+    task = "for moodline-train only"
     if model.card.layout not in FILES_ONLY:
         probe(model)
-        return f"{model.card.task}, sha256 {model.card.sha256[:12]}, {model.path}"
-    return f"for moodline-train only, sha256 {model.card.sha256[:12]}, {model.path}"
+        task = model.card.task
+    return f"{task}, sha256 {model.card.sha256[:12]}, data {said(model.card.commercial)}, {model.path}"
 
 
 @models.command()
@@ -245,6 +251,11 @@ def _show_terms(entry: Entry) -> None:
     allowed = "allowed" if entry.commercial else "NOT allowed"
     click.echo(f"{entry.name}: {entry.about}; {size_of(entry.size)} from {urlsplit(entry.url).hostname or 'a folder'}")
     click.echo(f"  licence: {entry.licence}; commercial use {allowed}")
+    click.echo(f"  data: {said(commercial_use(entry.data_rights))}{_whose(entry.data_rights)}")
+
+
+def _whose(sources: Sequence[DataSource]) -> str:
+    return f" ({'; '.join(f'{source.name}: {source.terms}' for source in sources)})" if sources else ""
 
 
 def _accept(names: Sequence[str], accepted: bool) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.datarights import DataSource
 from engine.modelcard import Model, ModelCard, card_path
 from engine.pixels import InputSpec
 from trainer import faceset, runs
 from trainer.faceset import FaceSet
+from trainer.rights import Origin, data_rights, origins_of, sources_text
 
 LICENCE = "Apache-2.0"
 ALIGNMENT = "arcface-112"
@@ -23,6 +25,7 @@ class Identity:
     version: str
     labels: tuple[str, ...]
     spec: InputSpec
+    data_rights: tuple[DataSource, ...] = ()
 
     def card(
         self,
@@ -46,11 +49,12 @@ class Identity:
             temperature=temperature,
             metrics=dict(metrics or {}),
             data=dict(data or {}),
+            data_rights=self.data_rights,
         )
 
 
 def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
-    """What a card says of the data: the set's origin and licence, and what run folder `run` recorded.
+    """What a card says of the data: the origins of the sets and their terms, and what run folder `run` recorded.
 
     `sha256` is that of the data the run was trained on; `measured_on` that of `faces`, where it is another.
 
@@ -60,10 +64,8 @@ def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
     facts = runs.read_manifest(run)
     trained_on = facts.get("data") or {}
     here = faceset.manifest(faces)["sha256"]
-    origin = faces.origin
-    sources = ": ".join(part for part in (origin.name, origin.licence) if part)
     return {
-        "sources": f"{sources} ({origin.url})" if origin.url else sources,
+        "sources": sources_text(data_rights(_learned_from(trained_on, faces))),
         "sha256": trained_on.get("sha256"),
         **({} if trained_on.get("sha256") == here else {"measured_on": here}),
         "training_images": facts.get("training_images"),
@@ -71,6 +73,23 @@ def provenance(run: Path, faces: FaceSet, recipe: str) -> dict[str, Any]:
         "recipe": recipe,
         "epochs": len(runs.history(run)),
     }
+
+
+def rights_of(run: Path, faces: FaceSet, stated: Sequence[DataSource] = ()) -> tuple[DataSource, ...]:
+    """The `data_rights` of what run folder `run` learned, measured on `faces`; `stated` as in `rights.data_rights`.
+
+    Raises:
+        ConfigError: the run's manifest is missing or damaged.
+    """
+    trained_on = runs.read_manifest(run).get("data") or {}
+    return data_rights(_learned_from(trained_on, faces), [faces.origin], stated)
+
+
+def _learned_from(trained_on: Mapping[str, Any], faces: FaceSet) -> Sequence[Origin]:
+    """The origins in the run's data manifest; that of `faces` where it names none, or where `faces` is the same data
+    and may have better words by now."""
+    same = trained_on.get("sha256") == faceset.manifest(faces)["sha256"]
+    return [faces.origin] if same else origins_of(trained_on) or [faces.origin]
 
 
 def _keeping_limits(draft: Model, folder: Path) -> Model:

@@ -13,18 +13,10 @@ from numpy.typing import NDArray
 from engine.errors import ConfigError
 from engine.items import Floats, Image
 from trainer.labels import Answers, Bools, Ints
+from trainer.rights import Origin
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the images of a set come from, and what their owners allow."""
-
-    name: str
-    licence: str
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +150,7 @@ def open_faces(folder: Path) -> FaceSet:
             for name, each in facts["label_sets"].items()
         }
         weights = _load(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else None
-        origin, extra = Origin(**facts["origin"]), facts.get("extra", {})
+        origin, extra = Origin.from_json(facts["origin"]), facts.get("extra", {})
         return FaceSet(**arrays, answers=answers, origin=origin, weights=weights, extra=extra)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"data: {str(folder)!r} is damaged ({error}); prepare it again") from error
@@ -186,7 +178,7 @@ def _load(path: Path) -> Any:
 
 
 def manifest(faces: FaceSet) -> dict[str, Any]:
-    """Counts per split and class, the share aligned, origin and licence, and a SHA-256 over all arrays."""
+    """Counts per split and class, the share aligned, origin and terms, and a SHA-256 over all arrays."""
     digest = hashlib.sha256()
     for name in (*ARRAYS, *faces.answers):
         array = faces.answers[name].counts if name in faces.answers else getattr(faces, name)
@@ -197,7 +189,7 @@ def manifest(faces: FaceSet) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "sha256": digest.hexdigest(),
-        "origin": {"name": faces.origin.name, "licence": faces.origin.licence, "url": faces.origin.url},
+        "origin": faces.origin.to_json(),
         "images": len(faces),
         "size": faces.size,
         "aligned": round(float(faces.found.mean()), 4) if len(faces) else 0.0,

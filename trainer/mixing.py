@@ -189,11 +189,9 @@ def _joined(
 
 
 def _about(part: PartConfig, faces: FaceSet, rows: Sequence[int]) -> Mapping[str, Any]:
-    origin = faces.origin
     return {
-        "name": origin.name,
-        "licence": origin.licence,
-        "url": origin.url,
+        "name": faces.origin.name,
+        "origin": faces.origin.to_json(),
         "images": len(rows),
         "sha256": faceset.manifest(faces)["sha256"],
         "blend": dict(part.blend),

@@ -9,9 +9,10 @@ import numpy as np
 from engine.errors import ConfigError
 from engine.items import Image
 from trainer.aligning import Aligner, Face
-from trainer.faceset import SPLITS, FaceSet, Origin
+from trainer.faceset import SPLITS, FaceSet
 from trainer.labels import Answers, Bools, Ints
 from trainer.leaks import DISTANCE, Scan, merged, scan
+from trainer.rights import Origin
 from trainer.sources.base import TRAIN, VALIDATION, Record, Source
 from trainer.splits import assign, groups_of
 

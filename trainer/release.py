@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from torch import nn
 
+from engine.datarights import DataSource
 from engine.errors import ConfigError, MoodlineError
 from engine.items import Floats
 from engine.modelcard import Model, sha256_of
 from trainer import quantize, variants
-from trainer.card import Identity, provenance, publish
+from trainer.card import Identity, provenance, publish, rights_of
 from trainer.convnet import ConvNet
 from trainer.export import Mirrored, check_agreement, write_onnx
 from trainer.faceset import FaceSet
@@ -45,10 +46,12 @@ def release_run(
     options: Options = Options(),
     label_set: str | None = None,
     unseen: Sequence[UnseenSet] = (),
+    stated: Sequence[DataSource] = (),
 ) -> tuple[list[Model], dict[str, Any]]:
     """`release` of the best weights of a run folder, for one of the label sets it learned (the first, unless
-    named). The models are called as their files. The table is written to `export.json` in the run folder, or
-    `export-<label set>.json` for another than the first.
+    named). The models are called as their files. `stated` goes into their cards' `data_rights`: sources that the
+    run's data does not name, or better words for those it does. The table is written to `export.json` in the run
+    folder, or `export-<label set>.json` for another than the first.
 
     Raises:
         ConfigError: the run folder is incomplete or damaged; and as `release`.
@@ -56,7 +59,7 @@ def release_run(
     """
     trained = ConvNet.open(run, label_set)
     config = trained.config
-    identity = Identity(out.stem, config.version, trained.labels, config.input)
+    identity = Identity(out.stem, config.version, trained.labels, config.input, rights_of(run, faces, stated))
     data = {
         **provenance(run, faces, config.name),
         "label_set": label_set_name(faces, trained.labels),

@@ -67,7 +67,14 @@ _SOURCE: dict[str, Any] = {
     "reconnects": 3,
     "tracks": 2,
 }
-_SHOWN = {"stage": "classify", "name": "emotion-fer", "version": "2", "sha256": "0" * 64, "device": "cpu"}
+_SHOWN = {
+    "stage": "classify",
+    "name": "emotion-fer",
+    "version": "2",
+    "sha256": "0" * 64,
+    "device": "cpu",
+    "commercial": "not cleared",
+}
 _CARD: dict[str, Any] = {
     "task": "emotion",
     "licence": "Apache-2.0",
@@ -79,6 +86,15 @@ _CARD: dict[str, Any] = {
     "metrics": {"split": "test", "accuracy": 0.86},
     "data": {"training_images": 26755},
     "limits": ["Contempt, disgust and fear are mostly missed."],
+    "data_rights": [
+        {
+            "name": "FER2013",
+            "use": "trained on",
+            "terms": "no licence; Kaggle challenge terms",
+            "commercial": "not cleared",
+            "url": "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge",
+        }
+    ],
 }
 NEW_SOURCE = {"id": "yard", "uri": "rtsp://user:password@10.0.0.8/live", "fps": 10}
 SOURCE_CHANGE = {"paused": True}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from engine.clock import rfc3339
+from engine.datarights import Commercial, Use
 
 Moment = Annotated[
     datetime,
@@ -74,6 +75,20 @@ class Model(_View):
     version: str
     sha256: str
     device: str
+    commercial: Commercial = Field(
+        description="Whether the terms of the data behind the model allow commercial use: no more than the strictest "
+        "of its sources. `unknown` where its card does not say."
+    )
+
+
+class DataSource(_View):
+    """One set of data, or one teacher, that a model was made from or measured on."""
+
+    name: str
+    use: Use
+    terms: str
+    commercial: Commercial
+    url: str = Field(description="Where its owners are; empty where there is no address.")
 
 
 class Card(_View):
@@ -91,6 +106,7 @@ class Card(_View):
     limits: list[str] = Field(
         description="Where the model is known to fail, in sentences; empty where nobody wrote any."
     )
+    data_rights: list[DataSource] = Field(description="On whose data it was made; empty where that is unknown.")
 
 
 class ModelWithCard(Model):

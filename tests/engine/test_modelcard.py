@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.datarights import DataSource
 from engine.errors import ModelError
-from engine.modelcard import ModelCard, card_path, find_model, installed, load_model, search_path, user_folder
+from engine.modelcard import SHIPPED, ModelCard, card_path, find_model, installed, load_model, search_path, user_folder
 from tests.support import networks
 
 
@@ -33,6 +34,26 @@ def test_a_card_survives_being_written_and_read(model: Path):
     assert ModelCard.from_json(card.to_json()) == card
     detector = networks.detector_card(model)
     assert ModelCard.from_json(detector.to_json()) == detector
+
+
+def test_a_card_says_on_whose_data_its_model_was_made(model: Path):
+    assert load_model(model).card.commercial == "unknown"
+    changed(model, data_rights=[{"name": "photos", "use": "trained on", "terms": "mine", "commercial": "cleared"}])
+    card = load_model(model).card
+    assert card.data_rights == (DataSource("photos", "trained on", "mine", "cleared"),)
+    assert card.commercial == "cleared" and ModelCard.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.onnx")), ids=lambda path: path.stem)
+def test_every_shipped_card_says_whose_data_it_is(path: Path):
+    """FER2013 has no licence, so nothing that learned from it is cleared."""
+    card = load_model(path).card
+    learned = {source.name: source for source in card.data_rights if source.use == "trained on"}
+    fer2013 = next(source for name, source in learned.items() if "FER2013" in name)
+    assert fer2013.commercial == card.commercial == "not cleared" and "no licence" in fer2013.terms
+    if card.task == "face-detection":
+        assert {source.use for source in card.data_rights} == {"trained on", "distilled from", "measured on"}
+        assert any("ImageNet" in name for name in learned)
 
 
 def test_a_flipped_bit_is_noticed(model: Path):
@@ -66,6 +87,8 @@ def test_a_missing_file_is_refused(tmp_path: Path):
         ({"labels": [1, 2]}, "labels must be a list of names"),
         ({"limits": "none"}, "limits must be a list of sentences"),
         ({"limits": [1]}, "limits must be a list of sentences"),
+        ({"data_rights": "FER2013"}, "data_rights must be a list of sources"),
+        ({"data_rights": [{"name": "x", "use": "trained on"}]}, r"data_rights\[0\]: terms is missing"),
         ({"task": "cooking"}, "task must be"),
         ({"temperature": 0}, "temperature must be positive"),
         ({"temperature": "warm"}, "temperature"),

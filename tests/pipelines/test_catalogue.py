@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from engine.datarights import commercial_use
 from engine.errors import ConfigError
 from engine.words import size_of
 from pipelines.catalogue import Entry, load
@@ -43,6 +44,7 @@ def test_the_shipped_catalogue_is_right():
         assert entry.template().task == "face-detection"
         assert entry.commercial == ("non-commercial" not in entry.licence)
         assert entry.runs == (entry.name != "yunet")
+        assert commercial_use(entry.data_rights) == "not cleared"  # WIDER FACE, whatever the weights' licence
 
 
 def test_every_shipped_entry_says_where_its_hash_was_found():
@@ -95,6 +97,7 @@ def test_all_that_is_wrong_is_told_in_one_go(tmp_path: Path):
         {**GOOD, "name": "other", "url": "ftp://models.example/net", "like": "retinaface-resnet"},
         {**GOOD, "name": "third", "member": {"path": "n", "size": 1, "sha256": "ab" * 32, "pth": 1}},
         {**GOOD, "commercial": "perhaps"},
+        {**GOOD, "name": "fifth", "data_rights": [{"name": "WIDER FACE", "use": "trained on"}]},
     ]
     found = problems(tmp_path / "ours.yaml", *wrong)
     assert found[0] == "models[4].name: 'ours' is already the name of models[0]; names must differ"
@@ -108,9 +111,10 @@ def test_all_that_is_wrong_is_told_in_one_go(tmp_path: Path):
         "models[2].like: there is no kind of network 'retinaface-resnet'; did you mean 'retinaface-resnet50'?",
         "models[3].member.pth: unknown key; did you mean 'path'?",
         "models[4].commercial: 'perhaps' ",
+        "models[5].data_rights: source[0]: terms is missing",
     ):
         assert any(problem.startswith(expected) for problem in found), (expected, found)
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 @pytest.mark.parametrize(

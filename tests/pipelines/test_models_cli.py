@@ -141,17 +141,20 @@ def test_a_classifier_gets_the_shipped_ones_labels_but_not_its_figures(tmp_path:
     card = find_model("emotion-fer").card
     assert (card.labels, card.input, card.alignment) == (shipped.labels, shipped.input, shipped.alignment)
     assert (card.metrics, card.temperature, card.licence) == ({}, 1.0, "not stated")
+    assert (card.data_rights, card.commercial) == ((), "unknown")
 
 
 def test_the_list_shows_each_name_once_and_what_is_unusable(outside: Path, folder: Path):
     run("add", outside, "--like", "retinaface-mnet025", "--licence", "MIT")
     networks.classifier(folder / "cardless.onnx")
     lines = run("list").output.splitlines()
-    assert lines[0].split() == ["NAME", "TASK", "VERSION", "SHA256", "LICENCE", "PATH"]
+    assert lines[0].split() == ["NAME", "TASK", "VERSION", "SHA256", "LICENCE", "DATA", "PATH"]
     rows = {line.split()[0]: line for line in lines[1:]}
     assert rows.keys() >= {"haar", "emotion-fer", "retinaface-mnet025", "cardless"}
     assert len(rows) == len(lines) - 1
     assert load_model(folder / "retinaface-mnet025.onnx").card.sha256[:12] in rows["retinaface-mnet025"]
+    assert "not cleared for commercial use" in rows["emotion-fer"]
+    assert "  unknown  " in rows["retinaface-mnet025"] and "  unknown  " in rows["haar"]
     assert "unusable" in rows["cardless"] and "has no card" in rows["cardless"]
 
 
@@ -164,6 +167,9 @@ def test_verify_opens_every_model(outside: Path):
         "retinaface-mnet025",
         "emotion-fer",
     }
+    assert "data not cleared for commercial use" in next(
+        line for line in result.output.splitlines() if "emotion-fer:" in line
+    )
     assert all(line.startswith("ok") for line in result.output.splitlines())
 
 

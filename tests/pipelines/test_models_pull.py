@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from engine.datarights import DataSource
 from engine.errors import ConfigError, DownloadError, ModelError, MoodlineError
 from engine.modelcard import find_model, load_model
 from pipelines.models_cli import models
@@ -30,6 +31,17 @@ def test_a_pulled_model_has_a_card_of_licence_and_source_and_is_found(publish: P
     assert (model.card.layout, model.card.licence, model.card.input) == ("retinaface", "MIT", networks.CAFFE)
     assert model.card.data == {"source": entry["url"], "commercial_use": True}
     assert sorted(path.name for path in folder.iterdir()) == ["free.json", "free.onnx"]
+
+
+def test_a_pulled_model_says_whose_data_is_behind_it(publish: Publish, network: bytes):
+    source = {"name": "WIDER FACE", "use": "trained on", "terms": "research only", "commercial": "not cleared"}
+    publish("free", network, data_rights=[source])
+    publish("unsaid", network)
+    result = run("pull", "free", "unsaid")
+    assert "data: not cleared for commercial use (WIDER FACE: research only)\n" in result.output
+    assert "data: unknown\n" in result.output
+    assert find_model("free").card.data_rights == (DataSource(**source),)
+    assert find_model("unsaid").card.commercial == "unknown"
 
 
 def test_the_network_in_an_archive_is_found_wherever_it_is_packed(publish: Publish, network: bytes):

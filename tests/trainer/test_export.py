@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from engine.datarights import DataSource
 from engine.errors import ConfigError, ModelError
 from engine.modelcard import card_path, load_model
 from engine.sessions import open_session
@@ -22,6 +24,7 @@ from trainer.fit import Fit
 from trainer.labels import FER2013, FERPLUS
 from trainer.nets import NETS
 from trainer.release import Options, release, release_run
+from trainer.rights import Origin
 
 SPEC = TrainConfig(name="tiny", net="tiny").input
 IDENTITY = Identity("tiny", "1", FERPLUS, SPEC)
@@ -110,6 +113,25 @@ def test_data_other_than_the_run_saw_is_named_in_the_card(tmp_path, run):
     assert model.card.data["measured_on"] == faceset.manifest(other)["sha256"] != model.card.data["sha256"]
 
 
+def test_every_file_of_an_export_says_whose_data_it_learned(tmp_path, run, faces):
+    """As the data folder says it now, which may be more than it said when the run began; and what was added by hand."""
+    teacher = DataSource("a net", "distilled from", "MIT", "unknown")
+    cleared = replace(faces, origin=Origin("invented stripes", "CC0", commercial="cleared"))
+    models, _ = release_run(run, cleared, tmp_path / "emotion.onnx", Options(fp16=True), stated=[teacher])
+    stripes = DataSource("invented stripes", "trained on", "CC0", "cleared")
+    assert [load_model(model.path).card.data_rights for model in models] == [(stripes, teacher)] * 2
+
+
+def test_other_data_than_the_run_learned_is_named_as_measured_on(tmp_path, run):
+    other = replace(invented_set(seed=5), origin=Origin("dots", "research only", commercial="not cleared"))
+    (model,), _ = release_run(run, other, tmp_path / "emotion.onnx")
+    assert [(each.name, each.use) for each in model.card.data_rights] == [
+        ("invented stripes", "trained on"),
+        ("dots", "measured on"),
+    ]
+    assert model.card.commercial == "unknown" and model.card.data["sources"] == "invented stripes: none"
+
+
 def test_the_network_has_named_ends_and_a_batch_of_one_equals_a_batch_of_many(tmp_path, net, faces):
     (model,), _ = release(net, IDENTITY, faces, tmp_path / "tiny.onnx")
     session = open_session(model, "cpu")
@@ -187,9 +209,10 @@ def test_the_command_writes_all_variants_and_tells_what_each_is_worth(tmp_path, 
     faceset.save(faces, tmp_path / "data")
     arguments = ["--data", tmp_path / "data", "--out", tmp_path / "models" / "tiny.onnx", "--fp16", "--int8"]
     assert cli.run(["export", *map(str, (run, *arguments, "--labels", "fer2013", "--calibration", 8))]) == 0
-    first, *rows = capsys.readouterr().out.splitlines()
+    first, *rows, last = capsys.readouterr().out.splitlines()
     assert first.startswith("largest difference of a logit to PyTorch:")
     assert [row.split(":")[0].split("/")[-1] for row in rows] == ["tiny.onnx", "tiny-fp16.onnx", "tiny-int8.onnx"]
+    assert last == "data: unknown (invented stripes)"
     assert "test label aligned" in rows[0] and "points lost: aligned" in rows[2] and "of FP32's time" in rows[2]
     for name in ("tiny", "tiny-fp16", "tiny-int8"):
         assert load_model(tmp_path / "models" / f"{name}.onnx").card.labels == FER2013
@@ -202,6 +225,7 @@ def test_the_command_writes_all_variants_and_tells_what_each_is_worth(tmp_path, 
         (("{run}", "--data", "none", "--out", "tiny.onnx"), "'none' is no prepared data set"),
         (("none", "--data", "{data}", "--out", "tiny.onnx"), "none/config.yaml"),
         (("{run}", "--data", "{data}", "--out", "tiny.onnx", "--labels", "mine"), "not 'mine'"),
+        (("{run}", "--data", "{data}", "--out", "tiny.onnx", "--data-rights", "no.json"), "'no.json': cannot be read"),
     ],
 )
 def test_wrong_arguments_end_with_2_and_one_line(tmp_path, run, faces, arguments, message, capsys):

@@ -13,6 +13,7 @@ from tests.trainer.sources.layouts import HEAD, SIDE, VOTE_HEAD, picture, write_
 from trainer import cli
 from trainer.faceset import open_faces
 from trainer.labels import FER2013, FERPLUS
+from trainer.rights import Origin
 
 
 def call(*arguments):
@@ -47,7 +48,9 @@ def test_fer2013_becomes_a_data_set_with_counts_and_leaks(tmp_path, capsys):
     assert list(faces.answers) == ["ferplus", "fer2013"]
     assert np.flatnonzero(faces.removed).tolist() == [0]
     facts = json.loads((out / "manifest.json").read_text())
-    assert facts["origin"]["name"] == "FER2013" and len(facts["sha256"]) == 64
+    assert facts["origin"]["name"] == "FER2013" and facts["origin"]["commercial"] == "not cleared"
+    assert [(each["name"], each["commercial"]) for each in facts["origin"]["also"]] == [("FER+ votes", "cleared")]
+    assert len(facts["sha256"]) == 64
     assert facts["extra"]["leaks"] == {"policy": "remove", "distance": 60, "pairs": 1}
     with (out / "leaks.csv").open(newline="") as file:
         assert [row[0] for row in csv.reader(file)] == ["name a", "fer2013.csv, line 2"]
@@ -82,7 +85,8 @@ def test_photos_are_searched_and_named_by_the_user(tmp_path, capsys):
             cv2.imwrite(str(photos / label / f"{number}.png"), astronaut()[: 300 - 40 * row, 90 + 3 * number : 400])
     cv2.imwrite(str(photos / "sad" / "none.png"), picture(0, 200))
     (photos / "sad" / "broken.jpg").write_bytes(b"broken")
-    options = ("--faces", "find", "--finder", "haar", "--name", "mine", "--licence", "CC0", "--shares", "1/0/0")
+    options = ("--faces", "find", "--finder", "haar", "--name", "mine", "--licence", "CC0", "--shares", "1/0/0",
+               "--commercial", "not-cleared")  # fmt: skip
     assert call("prepare", photos, "--out", tmp_path / "out", *options) == 2
     assert "broken.jpg: cannot be decoded" in capsys.readouterr().err
     assert call("prepare", photos, "--out", tmp_path / "out", *options, "--skip-unreadable") == 0
@@ -91,7 +95,7 @@ def test_photos_are_searched_and_named_by_the_user(tmp_path, capsys):
     assert "1 pictures could not be read and were left out" in said.out
     assert "broken.jpg" in said.err and "the test split is empty" in said.err
     faces = open_faces(tmp_path / "out")
-    assert len(faces) == 6 and (faces.origin.name, faces.origin.licence) == ("mine", "CC0")
+    assert len(faces) == 6 and faces.origin == Origin("mine", "CC0", commercial="not cleared")
     assert faces.extra["aligned_by"] == "haar" and faces.extra["no_face"] == 1
 
 

@@ -9,12 +9,15 @@ import click
 
 from engine.errors import ConfigError
 from engine.modelcard import card_path
+from trainer.commands import terms
 from trainer.detector import worth
 from trainer.detector.export import DetectorOptions, release_detector
 from trainer.detector.pictures import PictureSet, open_pictures
+from trainer.detector.rights import data_rights
 from trainer.detector.rivals import open_rival
 from trainer.detector.truth import from_set
 from trainer.detector.truthfiles import open_set
+from trainer.rights import read_stated
 
 _FILE = click.Path(path_type=Path)
 
@@ -31,6 +34,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--blend", type=_FILE, metavar="MODEL.onnx",
               help="Take the mean with this exported detector, from which RUN was trained on.")  # fmt: skip
 @click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="The run's part in --blend.")
+@terms.STATED
 @click.option("--force", is_flag=True, help="Replace the model at OUT, and remove an -int8 beside it not made anew.")
 def export(
     run: Path,
@@ -42,6 +46,7 @@ def export(
     calibration: int,
     blend: Path | None,
     share: float,
+    stated: Path | None,
     force: bool,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written: on the validation pictures, or on
@@ -68,6 +73,7 @@ def export(
     validation = from_set(pictures, data[0])
     sets = [open_set(folder, "validation", "--test") for folder in test] or [validation]
     rival = open_rival(reference) if reference else None
+    rights = data_rights(pictures.facts, [each.name for each in sets] if test else (), read_stated(stated))
     _, table = release_detector(
         run,
         pictures,
@@ -75,6 +81,7 @@ def export(
         partial(worth.judge, data=validation),
         partial(worth.measure, sets=sets, reference=rival),
         DetectorOptions(int8, calibration, blend, share),
+        rights,
     )
     beside = rival.name if rival else out.stem
     for path in older if not int8 else ():
@@ -86,6 +93,7 @@ def export(
         click.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {_time(facts, beside if name != beside else None)}")
         for line in _lines(facts["sets"]):
             click.echo(f"  {line}")
+    click.echo(terms.told(rights))
 
 
 def _int8(out: Path) -> Path:

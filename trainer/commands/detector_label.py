@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from engine.words import counted
+from trainer.commands import terms
 from trainer.commands.told import command_line, tally, tell_splits
 from trainer.detector.corrections import Corrections, read_corrections
 from trainer.detector.label import LabelConfig, label_all
 from trainer.detector.pictures import check_out
+from trainer.detector.rights import stated_terms
 from trainer.detector.shots import Clip, Sampling, Stills, check_readable, open_sources
 from trainer.detector.teachers import Looks, open_teacher
 from trainer.sources.base import PictureReader
@@ -57,6 +59,8 @@ def _scales(_context: click.Context, _option: click.Parameter, text: str) -> tup
 )
 @click.option("--validate-clip", "clips", multiple=True, metavar="NAME", help="These clips instead; without suffix.")
 @click.option("--corrections", "corrected", type=click.Path(path_type=Path), help="File: 'none NAME', 'out NAME'.")
+@terms.LICENCE
+@terms.COMMERCIAL
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of a network's call.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and say so.")
 @click.option("--force", is_flag=True, help="Replace the labelled pictures in --out.")
@@ -73,6 +77,8 @@ def label(
     validation: float,
     clips: tuple[str, ...],
     corrected: Path | None,
+    licence: str | None,
+    commercial: str | None,
     threads: int,
     skip_unreadable: bool,
     force: bool,
@@ -97,7 +103,7 @@ def label(
     if not skip_unreadable:
         check_readable(opened)
     teachers = [open_teacher(name, looks, threads) for name in names]
-    facts = {"command": command_line(context)}
+    facts = {"command": command_line(context), **stated_terms(licence, commercial)}
     rows = label_all(opened, teachers, config, out, facts, corrections)
     _tell(opened, rows, reader, out)
 

@@ -7,6 +7,7 @@ import click
 from trainer.commands.told import command_line, tell_splits
 from trainer.detector.label import LabelConfig
 from trainer.detector.pictures import check_out
+from trainer.detector.rights import WIDER
 from trainer.detector.shots import Sampling
 from trainer.detector.widerface import read_labels, write_wider
 from trainer.sources.base import PictureReader
@@ -50,7 +51,7 @@ def wider(
     found = read_labels(labels)
     reader = PictureReader(skip_unreadable)
     config = LabelConfig(sampling=Sampling(validation=validation), max_side=max_side)
-    facts = {"command": command_line(context), "settings": {"max_side": max_side, "validation": validation}}
+    facts = {"command": command_line(context), "settings": {"max_side": max_side, "validation": validation}, **WIDER}
     outside = write_wider(found, images or labels.parent / "images", reader, config, out, facts)
     if found.empty or outside:
         click.echo(f"{labels}: left out {found.empty} boxes without area and {outside} outside their picture")

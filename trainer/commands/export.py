@@ -6,9 +6,11 @@ from typing import Any
 import click
 
 from engine.errors import ConfigError
+from trainer.commands import terms
 from trainer.commands.unseen import also_options, open_unseen
 from trainer.faceset import open_faces
 from trainer.release import Options, TemperatureFrom, release_run
+from trainer.rights import read_stated
 from trainer.unseen.sets import ClipFrames
 
 _FILE = click.Path(path_type=Path)
@@ -28,6 +30,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--temperature-from", type=click.Choice(["validation", "also"]), default="validation", show_default=True,
               help="Faces that the temperature is fitted on: of the data, or of the sets of --also.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For measuring accuracy.")
+@terms.STATED
 def export(
     run: Path,
     data: Path,
@@ -41,6 +44,7 @@ def export(
     clip_frames: ClipFrames,
     temperature_from: TemperatureFrom,
     threads: int,
+    stated: Path | None,
 ) -> None:
     """Export the best weights of folder RUN, and measure every file written on the test split.
 
@@ -57,10 +61,12 @@ def export(
         raise ConfigError("--temperature-from also: name the sets with --also FOLDER")
     options = Options(fp16, int8, mirror, calibration, threads, temperature_from)
     faces = open_faces(data)
-    _, table = release_run(run, faces, out, options, labels, open_unseen(also, labels, clip_frames))
+    unseen, further = open_unseen(also, labels, clip_frames), read_stated(stated)
+    models, table = release_run(run, faces, out, options, labels, unseen, further)
     click.echo(f"largest difference of a logit to PyTorch: {table['onnx_against_torch']:.1e}")
     for row in table["files"]:
         click.echo(_row(out.parent, row))
+    click.echo(terms.told(models[0].card.data_rights))
 
 
 def _row(folder: Path, row: dict[str, Any]) -> str:

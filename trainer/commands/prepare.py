@@ -12,8 +12,10 @@ from tqdm import tqdm
 from engine.detectors.base import Detector
 from engine.errors import ConfigError
 from trainer import aligning, destination, faceset, leaks
-from trainer.faceset import SPLITS, FaceSet, Origin
+from trainer.commands import terms
+from trainer.faceset import SPLITS, FaceSet
 from trainer.packing import Notes, empty_classes, pack
+from trainer.rights import Origin
 from trainer.sources.base import PictureReader, Source
 from trainer.sources.find import LAYOUTS, open_source
 from trainer.sources.kaggle import PREFIX, download
@@ -86,7 +88,8 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--unlabelled", is_flag=True, help="Pictures without labels, in any folders: for `ask` and `mix`.")
 @click.option("--skip-unreadable", is_flag=True, help="Go on without pictures that cannot be read, and count them.")
 @click.option("--name", help="What to call the data set.")
-@click.option("--licence", help="Under what terms its pictures may be used.")
+@terms.LICENCE
+@terms.COMMERCIAL
 @click.option("--force", is_flag=True, help="Replace a data set in --out.")
 def prepare(source: str, out: Path, **options: Any) -> None:
     """Read the labelled faces in SOURCE, align them as the engine does, look for leaks, and pack them.
@@ -110,6 +113,7 @@ def prepare(source: str, out: Path, **options: Any) -> None:
         name=options["name"] or found.origin.name,
         licence=options["licence"] or found.origin.licence,
         url=found.origin.url or _kaggle_page(source),
+        commercial=options["commercial"] or found.origin.commercial,
     )
     detector = _detector(options)
     faces, copies, notes = _pack(found, origin, detector, options)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from engine import pixels
+from engine.datarights import DataSource
 from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.items import Floats
 from engine.modelcard import Model, ModelCard, sha256_of
@@ -123,12 +124,13 @@ def release_detector(
     judge: Judge,
     measure: Callable[[Sequence[Model]], Mapping[str, Any]],
     options: DetectorOptions = DetectorOptions(),
+    rights: tuple[DataSource, ...] = (),
 ) -> tuple[list[Model], dict[str, Any]]:
     """Write `out` (.onnx) with its card from the run's best weights, and `-int8` beside it where asked.
 
     `judge` chooses how INT8 is calibrated, on validation pictures; `measure` gives what the cards say of the
-    files by name. Nothing is moved into place until everything is written. The table of what each file is
-    worth is returned, and kept as `export.json` in the run folder.
+    files by name; `rights` is their `data_rights`. Nothing is moved into place until everything is written. The
+    table of what each file is worth is returned, and kept as `export.json` in the run folder.
 
     Raises:
         ConfigError: the run folder is incomplete or damaged, or `out` no .onnx name.
@@ -143,6 +145,7 @@ def release_detector(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
             drafts, table = _drafts(trained, pictures, Path(folder) / out.name, judge, options, data)
+            drafts = [Model(draft.path, replace(draft.card, data_rights=rights)) for draft in drafts]
             facts = measure(drafts)
             finished = [
                 _measured(draft, {**table.get(draft.card.name, {}), **facts[draft.card.name]}) for draft in drafts
@@ -226,7 +229,8 @@ def provenance(run: Path, trained: TrainedDetector) -> dict[str, Any]:
     sources = [Path(str(each.get("source", ""))).name for part in parts for each in part.get("sources") or []]
     teachers: list[Any] = []
     for each in (each for part in parts for each in part.get("teachers") or []):
-        teachers += [each] if each not in teachers else []
+        named = {key: each.get(key) for key in ("name", "sha256")}
+        teachers += [named] if named not in teachers else []
     hints = manifest.get("hints")
     return {
         "sources": sources,

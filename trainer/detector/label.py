@@ -64,7 +64,9 @@ def label_all(
 
 def _settings(teachers: Sequence[Teacher], config: LabelConfig) -> dict[str, Any]:
     return {
-        "teachers": [{"name": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
+        "teachers": [
+            {key: getattr(teacher, key) for key in ("name", "sha256", "licence", "commercial")} for teacher in teachers
+        ],
         "settings": asdict(config),
     }
 

@@ -12,14 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.datarights import Commercial
 from engine.detectors.base import Detector, sound_detections
 from engine.detectors.haar import Haar
 from engine.errors import ConfigError, ModelError
 from engine.items import Detection, Floats, Image
-from engine.modelcard import find_model, sha256_of
+from engine.modelcard import card_path, find_model, load_model, sha256_of
 from engine.pixels import fit
 from trainer.aligning import open_finder
 from trainer.detector.named import check_installed
+from trainer.rights import NOT_STATED
 
 YUNET = "yunet:"
 _LEAST_SCORE = 0.2
@@ -68,11 +70,13 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teacher:
-    """A detector that labels pictures. `sha256` is that of its file."""
+    """A detector that labels pictures. `sha256` is that of its file, the terms are those of its card."""
 
     name: str
     sha256: str
     detector: Detector
+    licence: str = NOT_STATED
+    commercial: Commercial = "unknown"
 
     def looks_at(self, image: Image, looks: Looks) -> tuple[View, ...]:
         """What it sees in `image` (uint8 BGR `(H, W, 3)`) and its mirror image at each scale."""
@@ -159,4 +163,7 @@ def open_teacher(text: str, looks: Looks, threads: int = 1) -> Teacher:
     if not detector.has_landmarks:
         raise ConfigError(f"--teacher: {name!r} gives no landmarks; take RetinaFace or YuNet")
     path = Path(name) if name.endswith(".onnx") else find_model(name).path
-    return Teacher(path.stem, sha256_of(path), detector)
+    if not card_path(path).is_file():
+        return Teacher(path.stem, sha256_of(path), detector)
+    card = load_model(path).card
+    return Teacher(path.stem, card.sha256, detector, card.licence, card.commercial)

@@ -43,6 +43,10 @@ def _origin(facts: Facts) -> str:
     text += "."
     if licence := origin.get("licence"):
         text += f" Its terms: {plain(licence)}."
+    for each in origin.get("also") or ():
+        text += f" With it came {plain(each.get('name', 'more'))}, on the terms: {plain(each.get('terms', 'unknown'))}."
+    if commercial := origin.get("commercial"):
+        text += f" Commercial use of it is {'unclear' if commercial == 'unknown' else plain(commercial)}."
     known = [name for name in ("identities", "clips") if facts.get(name)]
     if known:
         return text + f" It names {listed(f'{count(facts[name])} {name}' for name in known)}."

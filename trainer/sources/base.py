@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.errors import ConfigError
 from engine.items import Image
-from trainer.faceset import Origin
 from trainer.labels import FERPLUS
+from trainer.rights import Origin
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
 TRAIN, VALIDATION, TEST = range(3)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.datarights import DataSource
 from engine.errors import ConfigError
 from engine.items import Image
-from trainer.faceset import Origin
 from trainer.labels import FER2013, FERPLUS, NO_EMOTION, ferplus
+from trainer.rights import Origin
 from trainer.sources.base import TEST, TRAIN, VALIDATION, LabelSet, Record, Source, one_answer
 from trainer.sources.tables import rows, shortened, whole_number
 
@@ -19,12 +20,14 @@ FILES = ("fer2013.csv", "icml_face_data.csv")
 VOTES_FILE = "fer2013new.csv"
 VOTES = (*FERPLUS, *NO_EMOTION)
 _COLUMNS = ("emotion", "pixels", "Usage")
+TERMS = "no licence: Kaggle challenge terms; pictures from a web search, rights with their owners"
+VOTES_ORIGIN = DataSource("FER+ votes", "trained on", "MIT", "cleared", "https://github.com/microsoft/FERPlus")
 _URL = "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge"
 
 
 def origin(with_votes: bool) -> Origin:
-    licence = "Kaggle challenge terms; FER+ votes MIT" if with_votes else "Kaggle challenge terms"
-    return Origin("FER2013", licence, _URL)
+    """FER2013 came without a licence: Kaggle's rules for the challenge, over pictures that are other people's."""
+    return Origin("FER2013", TERMS, _URL, "not cleared", (VOTES_ORIGIN,) if with_votes else ())
 
 
 def label_sets(with_votes: bool) -> dict[str, LabelSet]:

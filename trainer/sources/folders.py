@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError
-from trainer.faceset import Origin
 from trainer.labels import FERPLUS, canonical
+from trainer.rights import Origin
 from trainer.sources.base import (
     TEST,
     TRAIN,

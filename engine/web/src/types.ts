@@ -78,6 +78,18 @@ export interface ModelInUse {
   version: string;
   sha256: string;
   device: string;
+  /** Whether the terms of the data behind it allow commercial use. */
+  commercial: Commercial;
+}
+
+export type Commercial = "cleared" | "not cleared" | "unknown";
+
+export interface DataSource {
+  name: string;
+  use: "trained on" | "distilled from" | "measured on";
+  terms: string;
+  commercial: Commercial;
+  url: string;
 }
 
 export interface Card {
@@ -92,6 +104,7 @@ export interface Card {
   data: Record<string, unknown>;
   /** Where it is known to fail, in sentences. */
   limits: string[];
+  data_rights: DataSource[];
 }
 
 export interface ModelWithCard extends ModelInUse {

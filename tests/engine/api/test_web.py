@@ -125,3 +125,16 @@ def test_models_come_with_their_cards(client: Any, view: FixedView) -> None:
     assert haar["card"] is None and (fer["name"], fer["device"]) == ("emotion-fer", "cpu")
     assert fer["card"]["metrics"] == card.metrics and fer["card"]["licence"] == "Apache-2.0"
     assert "card" not in client.get("/api/v1/status").json()["models"][1]
+
+
+def test_models_say_whether_their_data_allows_commercial_use(client: Any, view: FixedView) -> None:
+    card = load_model(SHIPPED / "emotion-fer.onnx").card
+    known = ModelSnapshot("classify", card.name, card.version, card.sha256, "cpu", card)
+    view.shown = run_status(models=(ModelSnapshot("detect", "haar", "4", "0" * 64, "cpu"), known))
+    for path in ("models", "status"):
+        answer = client.get(f"/api/v1/{path}").json()
+        found = answer["items" if path == "models" else "models"]
+        assert [model["commercial"] for model in found] == ["unknown", "not cleared"]
+    (fer2013, votes) = client.get("/api/v1/models").json()["items"][1]["card"]["data_rights"]
+    assert (fer2013["name"], fer2013["use"], fer2013["commercial"]) == ("FER2013", "trained on", "not cleared")
+    assert fer2013["url"].startswith("https://www.kaggle.com/") and votes["terms"] == "MIT"

@@ -100,6 +100,7 @@ def test_the_command_writes_a_model_that_loads_with_what_it_is_worth(
     assert (card.name, card.task, card.layout) == ("tiny", "face-detection", "retinaface")
     assert card.data["sha256"] == open_pictures(folder / "pictures").sha256
     assert card.data["scenes"] == 16
+    assert [each.use for each in card.data_rights] == ["trained on"] and card.commercial == "unknown"
     assert set(card.metrics["sets"]["pictures"]) == {"320", "640", "full"}
     assert card.metrics["onnx_against_torch"] < 1e-3
     assert re.search(r"[\d.]+ ms a frame of 640x360\n", capsys.readouterr().out)  # against nobody

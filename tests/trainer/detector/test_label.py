@@ -16,6 +16,7 @@ from trainer.detector.corrections import Corrections
 from trainer.detector.faces import Face
 from trainer.detector.label import LabelConfig, label_all, stored
 from trainer.detector.pictures import open_pictures
+from trainer.detector.rights import data_rights
 from trainer.detector.shots import Sampling, Stills
 from trainer.detector.teachers import Looks, Teacher
 from trainer.sources.base import PictureReader
@@ -66,7 +67,8 @@ def test_faces_are_labelled_and_pictures_without_are_kept(photos, tmp_path):
     np.testing.assert_array_equal(pictures.image(1), marked())
     assert rows == pictures.facts["sources"]
     assert (rows[0]["pictures"], rows[0]["faces"], rows[0]["without faces"]) == (2, 1, 1)
-    assert pictures.facts["teachers"] == [{"name": "marker", "sha256": "0" * 64}]
+    known = {"name": "marker", "sha256": "0" * 64, "licence": "not stated", "commercial": "unknown"}
+    assert pictures.facts["teachers"] == [known]
     assert pictures.facts["settings"]["looks"]["scales"] == [1.0, 2.0]
 
 
@@ -123,6 +125,17 @@ def test_the_command_tells_what_came_out(photos, teacher, tmp_path, capsys):
     assert facts["command"] == (
         f"moodline-train detector label {photos} --teacher {teacher} --out {tmp_path / 'out'} --scales 1 --max-side 128"
     )
+
+
+def test_the_terms_of_pictures_and_teachers_are_written_down(photos, tmp_path):
+    """The shipped detector as a teacher: what its own data does not allow is passed on."""
+    options = ("--teacher", "retinaface-mnet025", "--scales", "1", "--licence", "CC0", "--commercial", "cleared")
+    assert call(photos, *options, "--out", tmp_path / "out") == 0
+    facts = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [(each.name, each.use, each.terms, each.commercial) for each in data_rights(facts)] == [
+        ("photos", "trained on", "CC0", "cleared"),
+        ("retinaface-mnet025", "distilled from", "Apache-2.0", "not cleared"),
+    ]
 
 
 def test_a_damaged_picture_stops_the_command_or_is_skipped(photos, teacher, tmp_path, capsys):

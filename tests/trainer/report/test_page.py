@@ -100,6 +100,7 @@ def test_the_twin_shows_only_pictures_that_are_there(whole):
         assert 'fill="white"' in drawing.read_text(encoding="utf-8")
 
 
+VOTES = {"name": "FER+ votes", "use": "trained on", "terms": "MIT"}
 CHANGES = (
     # the headline
     ("run/metrics-test.json", lambda c: aligned(c).update(accuracy=0.98765), "98.8 %"),
@@ -125,6 +126,9 @@ CHANGES = (
     ("run/export.json", lambda c: c["files"][1].update(bytes=2_345_678), "2.35 MB"),
     ("run/cost.json", lambda c: c.update(fit_seconds=7260), "2 h 1 min"),
     ("data/manifest.json", lambda c: c.update(aligned=0.87654), "87.7 %"),
+    ("data/manifest.json", lambda c: c["origin"].update(commercial="cleared"), "Commercial use of it is cleared."),
+    ("data/manifest.json", lambda c: c["origin"].update(licence="none at all"), "Its terms: none at all."),
+    ("data/manifest.json", lambda c: c["origin"].update(also=[VOTES]), "With it came FER+ votes, on the terms: MIT"),
 )
 
 

@@ -22,7 +22,7 @@ def test_the_table_with_votes_has_two_label_sets_ferplus_first(tmp_path):
 def test_the_table_alone_has_its_own_labels(tmp_path):
     source = open_source(write_csv(tmp_path, votes=None))
     assert list(source.label_sets) == ["fer2013"]
-    assert source.origin.licence == "Kaggle challenge terms"
+    assert (source.origin.commercial, source.origin.also) == ("not cleared", ())
     assert len(list(source.records())) == 2
 
 

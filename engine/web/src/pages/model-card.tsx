@@ -4,7 +4,7 @@ import { number } from "../format";
 import { Card } from "../parts/basics";
 import { reportHref } from "../report";
 import { t } from "../text";
-import type { Card as CardData, ModelWithCard } from "../types";
+import type { Card as CardData, DataSource, ModelWithCard } from "../types";
 import { type Highlight, highlights, leaves, quantity, shown, wordFor, wordsFor } from "./measures";
 
 const MOST = 400;
@@ -26,6 +26,9 @@ export function ModelCard({ model }: { model: ModelWithCard }) {
             <div><dt>{t("engine.input")}</dt><dd>{inputText(model.card.input)}</dd></div>
           </>
         )}
+        <div class={model.commercial === "not cleared" ? "warn" : ""}>
+          <dt>{t("rights.title")}</dt><dd>{t(`rights.${model.commercial}`)}</dd>
+        </div>
         <div class="wide"><dt>{t("engine.hash")}</dt><dd><code>{model.sha256.slice(0, 16)}…</code></dd></div>
       </dl>
       {model.card ? <Known card={model.card} /> : <p class="warn">{t("engine.noCard")}</p>}
@@ -55,6 +58,7 @@ function Known({ card }: { card: CardData }) {
           <ul>{card.limits.map((limit) => <li key={limit}><bdi>{limit}</bdi></li>)}</ul>
         </div>
       )}
+      <Rights sources={card.data_rights} />
       <Classes classes={classes} />
       <Tree name={t("engine.measured")} tree={metrics} of="metric" open />
       <Tree name={t("engine.data")} tree={card.data} of="data" />
@@ -76,6 +80,25 @@ function Numbers({ told }: { told: readonly Highlight[] }) {
       </dl>
       {alike && first.where && <p class="dim on">{t("engine.measuredOn", { where: first.where })}</p>}
     </>
+  );
+}
+
+/** On whose data it was made, each with its terms. */
+function Rights({ sources }: { sources: readonly DataSource[] }) {
+  if (sources.length === 0) return null;
+  return (
+    <details>
+      <summary>{t("rights.sources")} <span class="dim">{number(sources.length)}</span></summary>
+      <ul class="rights">
+        {sources.map((source) => (
+          <li key={`${source.use} ${source.name}`}>
+            {source.url ? <a href={source.url} target="_blank" rel="noreferrer"><bdi>{source.name}</bdi></a> : <bdi>{source.name}</bdi>}
+            {" "}<small class="dim">{t(`rights.${source.use}`)} · {t(`rights.${source.commercial}`)}</small><br />
+            <bdi>{source.terms}</bdi>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -71,6 +71,14 @@ export const cardEn = {
   "data.faces": "Faces",
   "data.backbone": "Backbone",
   "data.scenes": "Scenes",
+  "rights.title": "Data behind it",
+  "rights.cleared": "cleared for commercial use",
+  "rights.not cleared": "not cleared for commercial use",
+  "rights.unknown": "unknown",
+  "rights.sources": "Whose data, on what terms",
+  "rights.trained on": "trained on",
+  "rights.distilled from": "distilled from",
+  "rights.measured on": "measured on",
 } as const;
 
 export const cardDe: Record<keyof typeof cardEn, string> = {
@@ -145,4 +153,12 @@ export const cardDe: Record<keyof typeof cardEn, string> = {
   "data.faces": "Gesichter",
   "data.backbone": "Rückgrat",
   "data.scenes": "Szenen",
+  "rights.title": "Daten dahinter",
+  "rights.cleared": "für gewerbliche Nutzung freigegeben",
+  "rights.not cleared": "nicht für gewerbliche Nutzung freigegeben",
+  "rights.unknown": "unbekannt",
+  "rights.sources": "Wessen Daten, zu welchen Bedingungen",
+  "rights.trained on": "trainiert damit",
+  "rights.distilled from": "davon gelernt",
+  "rights.measured on": "daran gemessen",
 };
