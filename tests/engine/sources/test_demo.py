@@ -1,13 +1,16 @@
 import importlib.util
 from itertools import pairwise
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from engine.errors import Cause, SourceError
 from engine.sources.config import SourceConfig
-from engine.sources.demo import open_demo
+from engine.sources.demo import open_demo, view
 from engine.testing import FakeClock
+from tests.support.photos import group
 
 DEMO = SourceConfig(id="a", uri="demo:")
 
@@ -55,3 +58,20 @@ def test_without_the_photo_the_message_names_the_way_out(monkeypatch):
     with pytest.raises(SourceError, match="make setup installs it") as caught:
         open_demo(DEMO)
     assert caught.value.cause is Cause.NOT_FOUND
+
+
+def test_faces_of_another_photo_stay_still_and_that_is_said(monkeypatch, tmp_path, caplog):
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    assert cv2.imwrite(str(tmp_path / "data" / "images" / "t1.jpg"), np.full((300, 400, 3), 90, np.uint8))
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: package)
+    images = _wanted(open_demo(SourceConfig(id="a", uri="demo:", fps=1), FakeClock()), 20)
+    assert {np.ptp(image) for image in images} == {0}
+    assert "400x300, not 1280x886" in caplog.text
+
+
+def test_faces_change_while_the_camera_moves():
+    reader = open_demo(SourceConfig(id="a", uri="demo:", fps=1), FakeClock())
+    still = view(group(), 5.0)
+    changed = np.abs(_wanted(reader, 6)[-1].astype(int) - still).max(axis=2)
+    assert 0.001 < (changed > 10).mean() < 0.05

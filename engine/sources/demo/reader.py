@@ -1,6 +1,7 @@
-"""Built-in footage for a machine without camera or network: a virtual camera over a group photo."""
+"""Built-in footage for a machine without camera or network: a virtual camera over a group photo that comes alive."""
 
 import importlib.util
+import logging
 import math
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +14,14 @@ from engine.clock import Clock, SystemClock
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
+from engine.sources.demo.cast import ACTS, CYCLE_S, SIZE, Cast
 from engine.sources.picture import Declared, Picture
+
+logger = logging.getLogger(__name__)
 
 WIDTH, HEIGHT, FPS = 1280, 720, 15.0
 _PHOTO = Path("data", "images", "t1.jpg")
-# The camera's path in units of the photo: it stays over the band of faces and returns every 40 s.
-_CYCLE_S = 40.0
+# The camera's path in units of the photo: it stays over the band of faces and returns when the cast begins again.
 _ZOOM = (1.0, 1.7)
 _FACES_Y = 0.34
 
@@ -30,8 +33,8 @@ class DemoReader:
     started_at: datetime | None = None
     frame_count: int | None = None
 
-    def __init__(self, photo: Image, fps: float, clock: Clock) -> None:
-        self._photo = photo
+    def __init__(self, cast: Cast, fps: float, clock: Clock) -> None:
+        self._cast = cast
         self._fps = fps
         self.declared = Declared(fps=fps)
         self._clock = clock
@@ -49,7 +52,8 @@ class DemoReader:
             return None
         if wait_s > 0:
             self._clock.wait(self._never, wait_s)
-        image = view(self._photo, self._number / self._fps)
+        time_s = self._number / self._fps
+        image = view(self._cast.at(time_s), time_s)
         self._number += 1
         return Picture(image, None)
 
@@ -60,7 +64,7 @@ class DemoReader:
 def view(photo: Image, time_s: float) -> Image:
     """What the virtual camera sees at `time_s`: uint8 `(720, 1280, 3)`."""
     height, width = photo.shape[:2]
-    turn = 2 * math.pi * time_s / _CYCLE_S
+    turn = 2 * math.pi * time_s / CYCLE_S
     low, high = _ZOOM
     zoom = low + (high - low) * (0.5 - 0.5 * math.cos(2 * turn))
     scale = zoom * max(WIDTH / width, HEIGHT / height)
@@ -85,4 +89,7 @@ def open_demo(config: SourceConfig, clock: Clock | None = None) -> DemoReader:
     if photo is None:
         needs = "demo footage needs the insightface package; make setup installs it"
         raise SourceError(Cause.NOT_FOUND, needs)
-    return DemoReader(photo, config.fps or FPS, clock or SystemClock())
+    known = photo.shape[1::-1] == SIZE
+    if not known:
+        logger.warning("the demo's photo is %dx%d, not %dx%d: its faces stay still", *photo.shape[1::-1], *SIZE)
+    return DemoReader(Cast(photo, ACTS if known else ()), config.fps or FPS, clock or SystemClock())
