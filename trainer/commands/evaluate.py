@@ -11,7 +11,7 @@ import click
 
 from engine.errors import ConfigError
 from trainer import evaluate as evaluation
-from trainer.commands.unseen import also_options, judged, open_unseen, unseen_lines
+from trainer.commands.unseen import also_options, judged, open_unseen, threshold_lines, unseen_lines
 from trainer.faceset import SPLITS, manifest, open_faces
 from trainer.subjects import Subject, open_subject, trained_on, with_temperature
 from trainer.unseen.judging import write_unseen
@@ -28,6 +28,8 @@ _FILE = click.Path(path_type=Path)
 @also_options
 @click.option("--temperature-from", type=click.Choice(["model", "also"]), default="model", show_default=True,
               help="For --also: the model's own temperature, or the one that suits these sets best.")  # fmt: skip
+@click.option("--thresholds", is_flag=True,
+              help="For --also: share answered and accuracy by the engine's min_confidence and margin.")  # fmt: skip
 @click.option("--out", type=_FILE,
               help="Folder for metrics and scores; default: the run, on its own data only.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -39,6 +41,7 @@ def evaluate(
     also: tuple[Path, ...],
     clip_frames: ClipFrames,
     temperature_from: str,
+    thresholds: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,7 +55,7 @@ def evaluate(
     moodline-train evaluate emotion-fer --data runs/fer2013 --labels fer2013 --json
     moodline-train evaluate emotion-fer --also ~/photos --also ~/stills
     """
-    _check(data, also, temperature_from, out)
+    _check(data, also, temperature_from, thresholds, out)
     run = Path(model) if Path(model).is_dir() else None
     command = _command(model, data, split, labels, also, clip_frames, temperature_from)
     told: dict[str, Any] = {}
@@ -71,18 +74,27 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(told, indent=1, allow_nan=False))
         return
-    for line in (*(lines(told) if data is not None else ()), *(unseen_lines(subject.name, told) if also else ())):
+    for line in (*(lines(told) if data is not None else ()), *(_elsewhere(subject, told, thresholds) if also else ())):
         click.echo(line)
     if kept:
         click.echo(f"\n{' and '.join(map(str, kept))} {'hold' if len(kept) > 1 else 'holds'} all numbers and curves")
 
 
-def _check(data: Path | None, also: Sequence[Path], temperature_from: str, out: Path | None) -> None:
+def _elsewhere(subject: Subject, told: Mapping[str, Any], thresholds: bool) -> Iterator[str]:
+    yield from unseen_lines(subject.name, told)
+    if thresholds:
+        yield ""
+        yield from threshold_lines(told["also"])
+
+
+def _check(data: Path | None, also: Sequence[Path], temperature_from: str, thresholds: bool, out: Path | None) -> None:
     """Raises `ConfigError` where the options do not fit together."""
     if data is None and not also:
         raise ConfigError("evaluate: name --data, a folder written by prepare, or --also, labelled pictures, or both")
     if temperature_from == "also" and not also:
         raise ConfigError("--temperature-from also: name the sets with --also FOLDER")
+    if thresholds and not also:
+        raise ConfigError("--thresholds: name the sets to choose them on with --also FOLDER")
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out {str(out)!r} is a file; give a folder")
 

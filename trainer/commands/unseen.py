@@ -88,6 +88,20 @@ def unseen_lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
         yield from _missing(row)
 
 
+def threshold_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Share answered and accuracy for pairs of the engine's thresholds, for a terminal; its own pair is starred."""
+    table = facts["thresholds"]
+    own = table["engine"]["min_confidence"], table["engine"]["margin"]
+    yield "share answered / accuracy of the answers, by min_confidence (rows) and margin; * the engine's defaults"
+    yield "      " + "".join(f"{margin:>14.2f}" for margin in table["margin"])
+    for least, shares, hits in zip(table["min_confidence"], table["coverage"], table["accuracy"], strict=True):
+        cells = [
+            f"{100 * share:.1f} / {'-' if hit is None else f'{100 * hit:.1f}'}{'*' if (least, margin) == own else ' '}"
+            for margin, share, hit in zip(table["margin"], shares, hits, strict=True)
+        ]
+        yield (f"{least:<6.2f}" + "".join(f"{cell:>14}" for cell in cells)).rstrip()
+
+
 def _shared(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
         f"{100 * row['balanced_accuracy']:.2f}",

@@ -114,6 +114,20 @@ def coverage(name: str, points: Sequence[Mapping[str, Any]], caption: str) -> Ch
     return drawing.chart(name, f"Accuracy over coverage, {ends or 'no points'}.", caption)
 
 
+def risk(name: str, lines: Mapping[str, Mapping[str, Sequence[float]]], caption: str) -> Chart:
+    """The share of wrong answers over the share of faces answered, a line for each of `lines` with `coverage` and
+    `risk`; the last, the mean, is the thickest."""
+    with canvas(name, width=5.4, height=3.9) as drawing:
+        for number, (label, points) in enumerate(lines.items()):
+            style = series(number) | ({"linewidth": 3} if number == len(lines) - 1 else {})
+            drawing.axes.plot(points["coverage"], points["risk"], label=label, **style)
+        drawing.axes.set(xlim=(0, 1.01), xlabel="share of faces answered", ylabel="share of answers that are wrong")
+        drawing.axes.set_ylim(bottom=0)
+        drawing.legend_below(len(lines))
+    said = ", ".join(f"{label} {points['risk'][-1]:.3g} of all" for label, points in lines.items() if points["risk"])
+    return drawing.chart(name, f"Wrong answers over coverage: {said}.", caption)
+
+
 def intervals(
     name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None, bool]], label: str, caption: str
 ) -> Chart:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from trainer.report.document import Block, Missing, Prose, Section, Table
+from trainer.report import charts
+from trainer.report.document import Block, Chart, Missing, Prose, Section, Table
 from trainer.report.runs import Facts, Material
 from trainer.report.words import NOTHING, count, decimal, is_number, listed, percent, plain, with_interval
 
@@ -34,6 +35,8 @@ def section(material: Material) -> Section:
         )
         return Section(KEY, TITLE, (Missing(text, command(material)),))
     blocks: list[Block] = [Prose(_about(facts)), _scores(facts), Prose(_weak(facts)), _recalls(facts)]
+    if facts["mean"].get("risk_coverage") and facts.get("thresholds"):
+        blocks += [Prose(_abstaining(facts["thresholds"])), _risk(facts), _thresholds(facts["thresholds"])]
     return Section(KEY, TITLE, tuple(blocks))
 
 
@@ -138,3 +141,41 @@ def _taken(row: Facts, labels: Sequence[str]) -> str:
         f"{plain(row.get('name'))}, {plain(worst)}: {percent(known[worst], 0)} of {count(images)} faces found, "
         f"{count(counts[taken])} taken for {plain(labels[taken])}"
     )
+
+
+def _risk(facts: Facts) -> Chart:
+    lines = {str(row.get("name")): row["risk_coverage"] for row in facts["sets"] if row.get("risk_coverage")}
+    if len(facts["sets"]) > 1:
+        lines["mean of the sets"] = facts["mean"]["risk_coverage"]
+    areas = listed(f"{plain(name)} {decimal(points['area'])}" for name, points in lines.items())
+    return charts.risk(
+        "unseen-risk", lines, f"Risk over coverage, the surest answers first. Area under the curve: {areas}."
+    )
+
+
+def _abstaining(table: Facts) -> str:
+    own = table["engine"]
+    text = (
+        "The engine says nothing where no expression reaches `min_confidence`, and a new one has to lead the one shown "
+        "by `margin`. The table tells what pairs of the two would answer on these pictures, and how often rightly, "
+        "every set with equal weight. A single picture has no expression shown before: its second best stands for it. "
+    )
+    if own["min_confidence"] in table["min_confidence"] and own["margin"] in table["margin"]:
+        row, column = table["min_confidence"].index(own["min_confidence"]), table["margin"].index(own["margin"])
+        text += (
+            f"At the engine's defaults, {decimal(own['min_confidence'], 2)} and {decimal(own['margin'], 2)}, it "
+            f"answers {percent(table['coverage'][row][column])} of the faces and is right on "
+            f"{percent(table['accuracy'][row][column])} of those."
+        )
+    return text.strip()
+
+
+def _thresholds(table: Facts) -> Table:
+    head = ("min_confidence", *(f"margin {decimal(margin, 2)}" for margin in table["margin"]))
+    rows = tuple(
+        (decimal(least, 2), *(f"{percent(share)} / {percent(hit)}" for share, hit in zip(shares, hits, strict=True)))
+        for least, shares, hits in zip(table["min_confidence"], table["coverage"], table["accuracy"], strict=True)
+    )
+    own = table["engine"]["min_confidence"]
+    marked = (table["min_confidence"].index(own),) if own in table["min_confidence"] else ()
+    return Table("Share answered / accuracy of the answers, by the engine's thresholds.", head, rows, marked=marked)

@@ -21,6 +21,7 @@ from trainer import metrics
 from trainer.labels import Ints, canonical
 from trainer.metrics import rounded
 from trainer.subjects import Subject
+from trainer.unseen import abstaining
 from trainer.unseen.sets import UnseenSet
 
 FILE = "metrics-also.json"
@@ -89,6 +90,7 @@ def _gray(chips: Image) -> Image:
 def summary(subject: Subject, judged: Sequence[Judged]) -> dict[str, Any]:
     """All numbers, ready for JSON: `sets`, a row each, and their `mean`, every set weighing the same."""
     rows = [_row(subject, each) for each in judged]
+    given = abstaining.answers([(_probabilities(subject, each), each.truth) for each in judged])
     worst = min(rows, key=lambda row: row["accuracy"])
     return {
         "labels": list(subject.labels),
@@ -100,12 +102,18 @@ def summary(subject: Subject, judged: Sequence[Judged]) -> dict[str, Any]:
             "images": sum(row["images"] for row in rows),
             **{key: rounded(np.mean([row[key] for row in rows])) for key in MEANS},
             "worst": {"name": worst["name"], "accuracy": worst["accuracy"]},
+            "risk_coverage": abstaining.risk_over_coverage(given),
         },
+        "thresholds": abstaining.thresholds(given),
     }
 
 
+def _probabilities(subject: Subject, each: Judged) -> Floats:
+    return metrics.softmax(each.logits, subject.temperature or 1.0)
+
+
 def _row(subject: Subject, each: Judged) -> dict[str, Any]:
-    probabilities = metrics.softmax(each.logits, subject.temperature or 1.0)
+    probabilities = _probabilities(subject, each)
     guesses = probabilities.argmax(1)
     counts = metrics.confusion(each.truth, guesses, len(subject.labels))
     scores = metrics.class_scores(counts)
@@ -133,6 +141,7 @@ def _row(subject: Subject, each: Judged) -> dict[str, Any]:
         },
         "guesses": {label: int(counts[:, place].sum()) for place, label in enumerate(subject.labels)},
         "confusion": counts.tolist(),
+        "risk_coverage": abstaining.risk_over_coverage(abstaining.answers([(probabilities, each.truth)])),
     }
 
 
@@ -157,4 +166,4 @@ def for_card(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `summary` for a model card: no matrices, no counts of guesses."""
     kept = ("name", "sha256", "images", "left_out", "accuracy", "accuracy_interval", *MEANS[1:])
     rows = [{key: row[key] for key in kept} for row in facts["sets"]]
-    return {"sets": rows, "mean": {key: value for key, value in facts["mean"].items() if key != "worst"}}
+    return {"sets": rows, "mean": {key: facts["mean"][key] for key in ("sets", "images", *MEANS)}}

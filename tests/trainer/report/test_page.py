@@ -116,6 +116,8 @@ CHANGES = (
     ("run/metrics-also.json", lambda c: c["also"]["sets"][0].update(accuracy=0.43219), "43.2 %"),
     ("run/metrics-also.json", lambda c: c["also"]["mean"].update(balanced_accuracy=0.54321), "54.3 %"),
     ("run/metrics-also.json", lambda c: c["also"]["sets"][1]["per_class"]["anger"].update(images=7654), "7,654"),
+    ("run/metrics-also.json", lambda c: c["also"]["thresholds"]["accuracy"][0].__setitem__(1, 0.65432), "65.4 %"),
+    ("run/metrics-also.json", lambda c: c["also"]["mean"]["risk_coverage"].update(area=0.12345), "0.123"),
     ("table/table.json", lambda c: c["tables"][0]["rows"][0].update(unseen_accuracy=0.32145), "32.1 %"),
     # time per face
     ("run/metrics-test.json", lambda c: c["latency"][0].update(milliseconds=7.7777), "7.78"),

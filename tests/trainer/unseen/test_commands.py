@@ -60,6 +60,20 @@ def test_json_is_all_that_is_printed(photos, capsys):
     assert told["also"]["mean"]["sets"] == 2 and told["also"]["temperature_from"] == "card"
 
 
+def test_thresholds_are_a_table_with_the_engines_own_pair_marked(photos, capsys):
+    assert run(["evaluate", "emotion-fer", *also(photos), "--thresholds"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("share answered"))
+    table = lines[start + 2 :]
+    assert len(table) == 11 and sum(line.count("*") for line in table) == 1
+    assert table[0].split()[:4] == ["0.00", "100.0", "/", f"{accuracy(photos, capsys):.1f}"]
+
+
+def accuracy(photos, capsys):
+    assert run(["evaluate", "emotion-fer", *also(photos), "--json"]) == 0
+    return 100 * json.loads(capsys.readouterr().out)["also"]["mean"]["accuracy"]
+
+
 def test_a_run_is_judged_at_the_temperature_of_its_data(photos, trained, capsys):
     arguments = ["evaluate", str(trained / "run"), *also(photos), "--json"]
     assert run([*arguments, "--data", str(trained / "data")]) == 0
@@ -127,6 +141,7 @@ WRONG = [
     (["evaluate", "emotion-fer", "--also", "own", "--also", "one"], "every picture is in class 'anger'"),
     (["evaluate", "emotion-fer", "--also", "strange"], "fewer than two shared labels"),
     (["evaluate", "emotion-fer", "--data", "data", "--temperature-from", "also"], "name the sets with --also"),
+    (["evaluate", "emotion-fer", "--data", "data", "--thresholds"], "--thresholds: name the sets"),
     (["evaluate", "no-such", "--also", "own"], "model 'no-such' is not installed"),
     (["export", "run", "--data", "data", "--out", "a.onnx", "--temperature-from", "also"], "name the sets with --also"),
     (["export", "run", "--data", "data", "--out", "a.onnx", "--also", "missing"], "'missing' does not exist"),
