@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Path, Query
 
 from engine.api import models, problems
 from engine.api.config import ApiConfig
-from engine.api.privacy import PrivacyConfig, of_many, whole_buckets
+from engine.api.privacy import PrivacyConfig, whole_buckets
 from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
 from engine.api.session import add_session
 from engine.api.stream import Streams, add_stream
@@ -58,7 +58,7 @@ def _add_events(router: APIRouter, history: History, clock: Clock, privacy: Priv
         now = clock.utc()
         if privacy.aggregate_only:
             wanted = whole_buckets(query, now, privacy)
-            found: Iterable[EmotionBucket] = of_many(history.stats(wanted), privacy.k)
+            found: Iterable[EmotionBucket] = history.stats_of_many(wanted, privacy.k)
         else:
             wanted = query.stats_filter(now)
             found = history.stats(wanted, query.by_source)
