@@ -49,3 +49,12 @@ def numbered(run_id: str, number: int) -> str:
 @lru_cache(maxsize=64)
 def _events_of(run_id: str) -> str:
     return derive(run_id, "event")[:18]
+
+
+def fingerprint(track_uid: str) -> str:
+    """Tells an erased track from others without naming it. As `redis.sha1hex` has it.
+
+    >>> fingerprint("01KAXW3E8MYSJ079KDY23SXMQA")[:8]
+    '77e4cc80'
+    """
+    return hashlib.sha1(track_uid.encode(), usedforsecurity=False).hexdigest()

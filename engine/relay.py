@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.bus import Bus
 from engine.clock import Clock, rfc3339
+from engine.erasing import Erasing
 from engine.errors import BusError, BusForgot, HistoryError
 from engine.events import gap_event
 from engine.history import History
@@ -46,12 +47,15 @@ class Relay:
         clock: Clock,
         consumer: str = "bus",
         sources: Callable[[], Sequence[SourceSnapshot]] = lambda: (),
+        forget: Callable[[str], None] = lambda _fingerprint: None,
     ) -> None:
+        """`forget` takes a track that was erased out of memory, by its fingerprint."""
         self._history = history
         self._outbox = history.outbox(consumer)
         self._bus = bus
         self._clock = clock
         self._sources = sources
+        self.erasing = Erasing(history, bus, clock, forget, self.notify)
         self._news = Event()
         self._stopping = Event()
         self._drain_s = 0.0
@@ -101,7 +105,8 @@ class Relay:
             self._pending = self._outbox.pending()
         except HistoryError as error:
             logger.debug("pending events cannot be counted: %s", error)
-        state, detail = ("down", trouble) if trouble else ("ok", self._bus.note)
+        notes = "; ".join(note for note in (self._bus.note, self.erasing.note) if note)
+        state, detail = ("down", trouble) if trouble else ("ok", notes)
         return SinkSnapshot(self._bus.url, state, detail, self._pending, cause, self._lost)
 
     def _drain(self) -> None:
@@ -117,6 +122,7 @@ class Relay:
     def _step(self, alive: bool = True) -> _Step:
         """One batch, and while `alive` a heartbeat when one is due."""
         self._news.clear()
+        self.erasing.look()
         try:
             try:
                 sent = self._send_batch()
@@ -130,6 +136,7 @@ class Relay:
             return _Step.DOWN
         if sent or beaten:
             self._rose()
+        self.erasing.send()
         return _Step.SENT if sent else _Step.IDLE
 
     def _send_batch(self) -> bool:
@@ -237,6 +244,7 @@ class Relay:
     def _rose(self) -> None:
         if self._trouble is not None:
             logger.info("events go to %s", self._bus.url)
+            self.erasing.again()
         self._trouble = self._cause = None
         self._batch = min(2 * self._batch, BATCH)
         self._backoff_s = _BACKOFF_S

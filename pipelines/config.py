@@ -99,11 +99,4 @@ def _contradictions(config: PipelineConfig) -> Iterator[str]:
     """What is right for itself but must not be together."""
     if unlawful := config.deployment.problem():
         yield unlawful
-    for hidden in ("blur_preview", "aggregate_only"):
-        if config.privacy.thumbnails and getattr(config.privacy, hidden):
-            yield f"privacy.thumbnails: shows faces that privacy.{hidden} hides; leave one of the two out"
-    if config.privacy.aggregate_only and not config.bus.url.startswith("memory://"):
-        yield (
-            "privacy.aggregate_only: events of single tracks would leave through bus.url; "
-            "set bus.url: memory://, or leave aggregate_only out"
-        )
+    yield from config.privacy.contradictions(config.bus.url, config.stages.track.max_missing_s)

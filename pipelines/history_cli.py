@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from engine.bus.erasing import erase_track
-from engine.errors import ConfigError
+from engine.errors import BusError, ConfigError
 from engine.history import EventFilter, History, HistoryConfig
 from engine.redact import redact
 from pipelines.config import load
@@ -126,13 +126,19 @@ def export_events(
 @click.option("--bus", metavar="URL", envvar="MOODLINE_BUS_URL", help="bus.url: the stream forgets it too.")
 @click.option("--prefix", default="moodline", show_default=True, help="bus.prefix of the run.")
 def erase(config: Path | None, url: str | None, track_uid: str, bus: str | None, prefix: str) -> int:
-    """Delete all that is known of one track. While it is still in sight, what is seen of it later comes back."""
+    """Delete all that is known of one track. While it is still in sight, what is seen of it later comes back.
+
+    A run on this history, also one that begins within a week, forgets its thumbnail and takes it out of its stream.
+    """
     bus, prefix = _bus_of(config, bus, prefix)
     with _opened(config, url) as store:
         gone = store.erase(track_uid)
     click.echo(f"erased {gone.events} events, {gone.samples} samples and {gone.tracks} tracks from the history")
     if bus:
-        click.echo(f"erased {erase_track(bus, prefix, track_uid)} entries from the stream {prefix}:events")
+        try:
+            click.echo(f"erased {erase_track(bus, prefix, track_uid)} entries from the stream {prefix}:events")
+        except BusError as error:
+            raise BusError(f"{error}; the next run on this history erases them, or this command once more") from error
     return 0
 
 

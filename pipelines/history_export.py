@@ -23,7 +23,8 @@ Write = Callable[[Sequence[EmotionEvent]], None]
 def export(history: History, wanted: EventFilter, path: Path, kind: str, tell: Callable[[int], object]) -> int:
     """Write the events that match into `path`, oldest first; how many there were. `tell` hears of each piece.
 
-    An existing file is replaced when the new one is complete; what comes while it is written may be in it.
+    The file is for its owner alone (0600). An existing one is replaced when the new one is complete; what comes
+    while it is written may be in it.
 
     Raises:
         ConfigError: Parquet is wanted and pyarrow is not installed, or `path` cannot be written.
@@ -76,16 +77,9 @@ def _complete(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             part.unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

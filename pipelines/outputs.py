@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from engine import ownerfiles
 from engine.errors import ConfigError, OutputError
 
 _VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -45,12 +46,13 @@ def _is_same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def lines_into(path: Path) -> Iterator[IO[str]]:
-    """A text file to write lines into, complete when the block ends.
+    """A text file to write lines into, complete when the block ends; for its owner alone (0600).
 
     Raises:
         OutputError: it cannot be written, for example because the disk is full.
     """
     try:
+        ownerfiles.make(path)
         with path.open("w", encoding="utf-8") as file:
             yield file
     except OSError as error:

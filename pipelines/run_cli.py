@@ -17,6 +17,7 @@ from engine.private_redis import private_redis
 from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.reload import Reload
+from pipelines.secrecy import check_files
 from pipelines.service import Service
 from pipelines.signals import INTERRUPTED, reload_on_hangup, stop_on_signal
 from pipelines.yamlfile import shipped
@@ -41,6 +42,7 @@ def run(config: Path, for_s: float | None, run_id: str | None) -> int:
       moodline run configs/file.yaml --for 60
     """
     reload = Reload(config)
+    check_files(config)
     service = Service(load(config), check_run_id(run_id))
     code = run_until_signal(service, for_s, lambda: _say_where(service), reload.of(service))
     failures = service.failures()

@@ -47,7 +47,9 @@ class Service:
         self._started_s = self._clock.monotonic()
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
-        self._relay = Relay(self._history, self._bus, self._clock, sources=self._seen_sources)
+        self._relay = Relay(
+            self._history, self._bus, self._clock, sources=self._seen_sources, forget=self._forget_track
+        )
         limit_mb = config.history.retention_mb
         self._retention = Retention(self._history, self._clock, config.retention_days, limit_mb)
         self._bell = Bell()
@@ -155,6 +157,10 @@ class Service:
         if self._thumbnails:
             self._thumbnails.on_emotion(chip, emotion)
 
+    def _forget_track(self, fingerprint: str) -> None:
+        if self._thumbnails:
+            self._thumbnails.forget(fingerprint)
+
     def _open_thumbnails(self) -> Thumbnails:
         """Who lends the own camera was told that nothing of the picture is kept."""
         days = self.config.retention_days
@@ -211,6 +217,7 @@ class Service:
             self._managed,
             browsers if self._takes_browsers() else None,
             self._thumbnails,
+            self._relay.erasing,
         )
         server = ApiServer(app, self.config.api)
         server.start()

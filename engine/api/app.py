@@ -24,6 +24,7 @@ from engine.api.viewing import Viewing
 from engine.api.wall import wall_routes
 from engine.api.web import add_web, load_files
 from engine.clock import Clock, SystemClock
+from engine.erasing import Erasing
 from engine.history import History
 from engine.metrics import render
 from engine.preview import Shots, Thumbnails
@@ -46,13 +47,14 @@ def create_app(
     sources: ManagedSources | None = None,
     cameras: BrowserCameras | None = None,
     thumbnails: Thumbnails | None = None,
+    erasing: Erasing | None = None,
 ) -> FastAPI:
     """The API of one run. Reads `view` and `history`, which must be open when asked, and erases tracks there.
 
     `bell` is rung when the history has new rows; without one, streams of events look every 15 seconds.
     `shots` are where pictures come from; without them there are none. `sources` can be changed; without them they
     are what the configuration says. `cameras` are those of browsers, None where they may not be sent here. Tracks have
-    `thumbnails` where they are given.
+    `thumbnails` where they are given. `erasing` erases a track everywhere; without it from history and thumbnails.
     """
     clock, privacy = clock or SystemClock(), privacy or PrivacyConfig()
     app = FastAPI(
@@ -70,7 +72,8 @@ def create_app(
     )
     answer_with_problems(app)
     config = replace(config, browser_cameras=cameras is not None)
-    app.include_router(api_routes(view, history, Streams(history, bell or Bell()), clock, config, privacy, thumbnails))
+    streams = Streams(history, bell or Bell())
+    app.include_router(api_routes(view, history, streams, clock, config, privacy, thumbnails, erasing))
     preview = Preview(view, Viewing(shots or Shots()), privacy)
     app.include_router(wall_routes(preview))
     known = Sources(view, sources, config.sources.enabled, cameras)

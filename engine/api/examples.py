@@ -163,7 +163,7 @@ ANSWERS: dict[str, Any] = {
         ],
         "next_cursor": None,
     },
-    "erase": {"events": 9, "samples": 7},
+    "erase": {"events": 9, "samples": 7, "stream": 9},
     "events": {"items": [EVENT], "next_cursor": None},
     "stats": {
         "from": "2026-11-22T10:20:00.000Z",

@@ -224,3 +224,7 @@ class Stats(_View):
 class Erased(_View):
     events: int
     samples: int
+    stream: int | None = Field(
+        default=None,
+        description="Entries taken out of the Redis stream; null while the bus takes nothing: it happens when it does.",
+    )

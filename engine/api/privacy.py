@@ -1,8 +1,6 @@
 """The section `privacy:`; and aggregates only: answers that stand for several faces, never for one."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -11,17 +9,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engine.api.problems import problem
 from engine.api.query import BadRange, StatsQuery
 from engine.fields import Field, Positive, settings
-from engine.history import EmotionBucket, StatsFilter
+from engine.history import StatsFilter
 
 _SINGLE = ("/api/v1/tracks", "/api/v1/events")
 _SOURCES, _PICTURES = "/api/v1/sources/", ("/snapshot.jpg", "/preview.mjpeg")
+_LONGEST_MISSING_S = 10.0
 _SETTLED_S = 10.0
 """After this time nothing is added to a bucket any more."""
 
 
 @settings
 class PrivacyConfig:
-    """With `aggregate_only` the API tells of emotions only where at least `k` tracks stand behind a number."""
+    """With `aggregate_only` the API tells only of emotions of at least `k` faces that were in view together."""
 
     blur_preview: bool = False
     """Blur every face in every picture that is shown, whoever asks for it."""
@@ -35,6 +34,29 @@ class PrivacyConfig:
     k: Annotated[int, Field(ge=5, le=1000)] = 5
     bucket_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
     """The one width of bucket that is answered for: from two widths one could subtract."""
+
+    def contradictions(self, bus_url: str, max_missing_s: float) -> Iterator[str]:
+        """What is set here and cannot be kept beside the rest, one line each."""
+        for hidden in ("blur_preview", "aggregate_only"):
+            if self.thumbnails and getattr(self, hidden):
+                yield f"privacy.thumbnails: shows faces that privacy.{hidden} hides; leave one of the two out"
+        if not self.aggregate_only:
+            return
+        if not bus_url.startswith("memory://"):
+            yield (
+                "privacy.aggregate_only: events of single tracks would leave through bus.url; "
+                "set bus.url: memory://, or leave aggregate_only out"
+            )
+        if self.rotate_track_ids is not None and self.rotate_track_ids < self.bucket_s:
+            yield (
+                f"privacy.rotate_track_ids: {self.rotate_track_ids:g} makes several tracks of one person within "
+                f"privacy.bucket_s ({self.bucket_s}); leave it out, no id is told anyway, or set it to {self.bucket_s}"
+            )
+        if max_missing_s > _LONGEST_MISSING_S:
+            yield (
+                f"stages.track.max_missing_s: with {max_missing_s:g} one person may be several tracks at a time, which "
+                f"privacy.aggregate_only must not count; set it to {_LONGEST_MISSING_S:g} at most"
+            )
 
 
 class AggregateGate:
@@ -70,15 +92,6 @@ def whole_buckets(query: StatsQuery, now: datetime, privacy: PrivacyConfig) -> S
     start = _floor(query.start + width - timedelta(microseconds=1), width) if query.start else end - 24 * width
     asked = query.model_copy(update={"start": min(start, end), "end": end, "bucket_s": privacy.bucket_s})
     return asked.stats_filter(now)
-
-
-def of_many(found: Iterable[EmotionBucket], k: int) -> list[EmotionBucket]:
-    """Those of `found` that at least `k` tracks stand behind; shares are of what is left."""
-    shown = [bucket for bucket in found if bucket.tracks >= k]
-    totals: dict[tuple[datetime, str | None], int] = defaultdict(int)
-    for bucket in shown:
-        totals[bucket.start, bucket.source_id] += bucket.seconds
-    return [replace(bucket, share=bucket.seconds / totals[bucket.start, bucket.source_id]) for bucket in shown]
 
 
 def _floor(moment: datetime, width: timedelta) -> datetime:

@@ -7,18 +7,22 @@ from fastapi import APIRouter, HTTPException, Path, Query
 
 from engine.api import models, problems
 from engine.api.config import ApiConfig
-from engine.api.privacy import PrivacyConfig, of_many, whole_buckets
+from engine.api.privacy import PrivacyConfig, whole_buckets
 from engine.api.query import EventQuery, NoQuery, PageQuery, StatsQuery, TrackQuery
 from engine.api.session import add_session
 from engine.api.stream import Streams, add_stream
 from engine.api.thumbnails import add_thumbnails
 from engine.clock import Clock
+from engine.erasing import Erasing
 from engine.fields import Name
 from engine.history import EmotionBucket, EventFilter, History, Page
+from engine.ids import fingerprint
 from engine.items import EmotionEvent
 from engine.preview import Thumbnails
 from engine.status import EngineView
 
+ERASE_WAIT_S = 3.0
+"""How long an answer waits for the bus to forget a track, too."""
 TrackUid = Annotated[Name, Path(description="The track's ULID.")]
 
 
@@ -30,12 +34,14 @@ def api_routes(
     config: ApiConfig,
     privacy: PrivacyConfig,
     thumbnails: Thumbnails | None = None,
+    erasing: Erasing | None = None,
 ) -> APIRouter:
-    """Everything under `/api/v1`."""
+    """Everything under `/api/v1`. Without `erasing` a track is erased from the history and `thumbnails` alone."""
     router = APIRouter(prefix="/api/v1", responses=problems.responses(400, 401, 403, 422, 429, 503))
     add_session(router, view, config, privacy)
     _add_run(router, view)
-    _add_tracks(router, history, thumbnails)
+    _add_tracks(router, history)
+    _add_erasing(router, history, thumbnails, erasing)
     add_thumbnails(router, thumbnails)
     _add_events(router, history, clock, privacy)
     add_stream(router, streams)
@@ -52,7 +58,7 @@ def _add_events(router: APIRouter, history: History, clock: Clock, privacy: Priv
         now = clock.utc()
         if privacy.aggregate_only:
             wanted = whole_buckets(query, now, privacy)
-            found: Iterable[EmotionBucket] = of_many(history.stats(wanted), privacy.k)
+            found: Iterable[EmotionBucket] = history.stats_of_many(wanted, privacy.k)
         else:
             wanted = query.stats_filter(now)
             found = history.stats(wanted, query.by_source)
@@ -66,7 +72,7 @@ def _add_run(router: APIRouter, view: EngineView) -> None:
         return view.status()
 
 
-def _add_tracks(router: APIRouter, history: History, thumbnails: Thumbnails | None) -> None:
+def _add_tracks(router: APIRouter, history: History) -> None:
     @router.get("/tracks", response_model=models.Tracks, summary="Tracks, the most recently begun first")
     def tracks(query: Annotated[TrackQuery, Query()]) -> Any:
         return history.tracks(query.track_filter(), query.limit, query.cursor)
@@ -98,24 +104,32 @@ def _add_tracks(router: APIRouter, history: History, thumbnails: Thumbnails | No
         _known_track(track_uid)
         return history.timeline(track_uid, query.limit, query.cursor)
 
+    def _known_track(track_uid: str) -> Any:
+        return _known(history, track_uid)
+
+
+def _add_erasing(router: APIRouter, history: History, thumbnails: Thumbnails | None, erasing: Erasing | None) -> None:
     @router.delete(
         "/tracks/{track_uid}",
         response_model=models.Erased,
-        summary="Erase one track: its events, its samples and its record",
+        summary="Erase one track: its events, samples, record and thumbnail, and its entries in the Redis stream",
         responses=problems.responses(404),
     )
     def erase(track_uid: TrackUid, _query: Annotated[NoQuery, Query()]) -> Any:
         """Of a face that is still in view, what comes after this is kept again. Needs the scope `operate`."""
-        _known_track(track_uid)
+        _known(history, track_uid)
+        if erasing:
+            return erasing.erase(track_uid, ERASE_WAIT_S)
         if thumbnails:
-            thumbnails.forget(track_uid)
+            thumbnails.forget(fingerprint(track_uid))
         return history.erase(track_uid)
 
-    def _known_track(track_uid: str) -> Any:
-        found = history.track(track_uid)
-        if found is None:
-            raise HTTPException(404, f"track {track_uid} is not known")
-        return found
+
+def _known(history: History, track_uid: str) -> Any:
+    found = history.track(track_uid)
+    if found is None:
+        raise HTTPException(404, f"track {track_uid} is not known")
+    return found
 
 
 def _documents(page: Page[EmotionEvent]) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from engine import jsontext
 from engine.api import problems
 from engine.api.bell import Bell
 from engine.api.examples import EVENT_STREAM
 from engine.api.query import StreamQuery
+from engine.api.seats import Full, Seats
 from engine.errors import HistoryError
 from engine.history import EventFilter, History
 from engine.items import EmotionEvent
@@ -42,7 +44,7 @@ class Streams:
     history: History
     bell: Bell
     heartbeat_s: float = HEARTBEAT_S
-    _open: int = 0
+    seats: Seats = field(default_factory=lambda: Seats(MAX_STREAMS))
 
     async def start(self, after: str | None) -> int:
         """The row to go on after: that of `after`, or the newest one.
@@ -57,7 +59,6 @@ class Streams:
 
     async def events(self, wanted: EventFilter, position: int) -> AsyncIterator[bytes]:
         """The stream. Reads on only when what it has sent was taken, so it holds one batch at most."""
-        self._open += 1
         try:
             yield b"retry: 2000\n\n"
             while not self.bell.closed:
@@ -74,13 +75,22 @@ class Streams:
                     await asyncio.sleep(_BREATH_S)
         except HistoryError as error:
             logger.warning("a stream of events ends, to be taken up again by its reader: %s", error)
-        finally:
-            self._open -= 1
 
-    def check_room(self) -> None:
-        """Raises 503 when there are too many streams."""
-        if self._open >= MAX_STREAMS:
-            raise HTTPException(503, f"{MAX_STREAMS} streams are open already", {"Retry-After": "10"})
+
+class _EventStream(StreamingResponse):
+    """The stream of one reader. Has its place from before its first byte until it ends, whatever way."""
+
+    def __init__(self, streams: Streams, wanted: EventFilter, position: int) -> None:
+        super().__init__(streams.events(wanted, position), media_type=_MEDIA_TYPE)
+        self._seats = streams.seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._seats.one():
+                await super().__call__(scope, receive, send)
+        except Full:
+            text = f"{self._seats.limit} streams are open already"
+            await problems.problem(503, text, headers={"Retry-After": "10"})(scope, receive, send)
 
 
 def _lines(row_id: int, event: EmotionEvent) -> bytes:
@@ -107,8 +117,7 @@ def add_stream(router: APIRouter, streams: Streams) -> None:
         """Without `Last-Event-ID` begins now; with it, after that event, so that a reader which comes back has missed
         nothing. A comment comes every 15 seconds when nothing else does. A reader that stops reading is cut off.
         """
-        streams.check_room()
         position = await streams.start(last_event_id)
         if "head" in request.scope.get("extensions", {}):
             return Response(media_type=_MEDIA_TYPE)
-        return StreamingResponse(streams.events(query.event_filter(), position), media_type=_MEDIA_TYPE)
+        return _EventStream(streams, query.event_filter(), position)

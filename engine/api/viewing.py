@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from engine.api.seats import Full, Seats
 from engine.preview import Look, Rendered, Shot, Shots, Watch, render
 
 MAX_VIEWERS = 32
@@ -56,8 +57,8 @@ class Viewing:
 
     def __init__(self, shots: Shots, limit: int = MAX_VIEWERS, looks: int = MAX_LOOKS) -> None:
         self.shots = shots
-        self.limit, self.looks = limit, looks
-        self.viewers = 0
+        self.looks = looks
+        self._seats = Seats(limit)
         self._rooms: dict[str, _Room] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -74,21 +75,27 @@ class Viewing:
         Raises:
             TooManyViewers: `limit` are watching already, or more pictures would have to be made than `looks`.
         """
-        self._check(source_ids, look)
-        self.viewers += 1
-        rooms = {name: self._rooms.get(name) or self._open(name) for name in source_ids}
-        for room in rooms.values():
-            room.wanted[look] = room.wanted.get(look, 0) + 1
-        try:
-            yield {name: Viewer(self, room, look) for name, room in rooms.items()}
-        finally:
-            self.viewers -= 1
+        with self._seat():
+            self._check(source_ids, look)
+            rooms = {name: self._rooms.get(name) or self._open(name) for name in source_ids}
             for room in rooms.values():
-                self._leave(room, look)
+                room.wanted[look] = room.wanted.get(look, 0) + 1
+            try:
+                yield {name: Viewer(self, room, look) for name, room in rooms.items()}
+            finally:
+                for room in rooms.values():
+                    self._leave(room, look)
+
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._seats.one())
+            except Full as error:
+                raise TooManyViewers(f"{self._seats.limit} viewers are watching already") from error
+            yield
 
     def _check(self, source_ids: Sequence[str], look: Look) -> None:
-        if self.viewers >= self.limit:
-            raise TooManyViewers(f"{self.limit} viewers are watching already")
         made = sum(_cost(other) for room in self._rooms.values() for other in room.wanted)
         # What is made for others anyway costs nothing more.
         new = [name for name in source_ids if name not in self._rooms or look not in self._rooms[name].wanted]
@@ -97,6 +104,11 @@ class Viewing:
                 f"more pictures would have to be made than {self.looks} side by side (those wider than {_WIDE} count "
                 f"{_WIDE_COSTS}); ask for fewer sources, or for a width, quality and blur that others ask for"
             )
+
+    @property
+    def viewers(self) -> int:
+        """How many watch now."""
+        return self._seats.taken
 
     def _open(self, source_id: str) -> _Room:
         signal, closing = _Signal(), ExitStack()

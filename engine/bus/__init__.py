@@ -3,7 +3,7 @@
 The only package that imports redis.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any, Protocol
 
@@ -63,6 +63,13 @@ class Bus(Protocol):
         Raises:
             BusForgot: as `publish`.
             BusError: nobody could be told.
+        """
+
+    def erase(self, fingerprints: Collection[str]) -> Mapping[str, int]:
+        """Delete what it keeps of the tracks with these `fingerprints`; how many events of each.
+
+        Raises:
+            BusError: part of them may still be there.
         """
 
     def close(self) -> None:

@@ -1,13 +1,14 @@
 """The bus within one process."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from types import TracebackType
 from typing import Any
 
 from engine.channel import Channel
 from engine.errors import BusCause, BusError, ChannelClosed
+from engine.ids import fingerprint
 from engine.items import EmotionEvent
 
 _WAITING = 1000
@@ -89,6 +90,14 @@ class MemoryBus:
         """Nobody outside this process could hear it; raises `BusError` when the bus is closed."""
         with self._lock:
             self._check_open()
+
+    def erase(self, fingerprints: Collection[str]) -> Mapping[str, int]:
+        """Forget the events of these tracks; what subscribers have is theirs."""
+        with self._lock:
+            whose = [fingerprint(event.track_uid or "") for event in self._events]
+            kept = [event for event, one in zip(self._events, whose, strict=True) if one not in fingerprints]
+            self._events = deque(kept, self._events.maxlen)
+        return Counter(one for one in whose if one in fingerprints)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -16,13 +16,14 @@ Mark and stream lie in one slot of a cluster; PUBLISH has no slot, a cluster's n
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from redis import exceptions
 
 from engine import jsontext
+from engine.bus.erasing import erase_entries
 from engine.bus.link import Link
 from engine.bus.meanings import one_sentence
 from engine.bus.script import APPEND, MARK
@@ -128,6 +129,15 @@ class RedisBus:
         with self._talk() as client:
             self._check(client)
             self._link.set_all(values, ALIVE_TTL_S)
+
+    def erase(self, fingerprints: Collection[str]) -> Mapping[str, int]:
+        """Delete the entries of these tracks from the stream; how many of each there were.
+
+        Raises:
+            BusError: Redis does not answer, or its ACL allows no XRANGE or XDEL; part of them may be gone.
+        """
+        with self._talk() as client:
+            return erase_entries(client, self._stream, fingerprints)
 
     def close(self) -> None:
         self._closed = True

@@ -64,3 +64,27 @@ end
 return {1, tonumber(last)}
 """
 )
+
+# KEYS: stream. ARGV: where to begin, how many entries to look at, then fingerprints of tracks. Deletes their entries;
+# answers where to go on ('' at the end), then the fingerprint of each that it deleted.
+ERASE = """
+local wanted = {}
+for i = 3, #ARGV do wanted[ARGV[i]] = true end
+local rows = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+local found, answer = {}, {''}
+for _, row in ipairs(rows) do
+  for i = 1, #row[2], 2 do
+    if row[2][i] == 'track_uid' then
+      local print = redis.sha1hex(row[2][i + 1])
+      if wanted[print] then
+        found[#found + 1] = row[1]
+        answer[#answer + 1] = print
+      end
+      break
+    end
+  end
+end
+if #found > 0 then redis.call('XDEL', KEYS[1], unpack(found)) end
+if #rows == tonumber(ARGV[2]) then answer[1] = '(' .. rows[#rows][1] end
+return answer
+"""

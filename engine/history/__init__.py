@@ -8,6 +8,7 @@ from engine.history.outbox import Outbox
 from engine.history.records import (
     BadCursor,
     EmotionBucket,
+    Erasure,
     EventFilter,
     Page,
     Removed,
@@ -25,6 +26,7 @@ from engine.history.store import History
 __all__ = [
     "BadCursor",
     "EmotionBucket",
+    "Erasure",
     "EventFilter",
     "History",
     "HistoryConfig",

@@ -34,6 +34,7 @@ from engine.history.records import (
     encode_cursor,
 )
 from engine.history.rows import event_of
+from engine.history.together import most_together, together_query
 from engine.history.walking import Place, walk
 from engine.items import EmotionEvent
 
@@ -157,6 +158,14 @@ class Answers:
         with self._database.read() as connection:
             query = readings.stats_query(wanted, by_source, added_up(connection))
             return readings.buckets_of(connection.execute(query).all())
+
+    def stats_of_many(self, wanted: StatsFilter, k: int) -> tuple[EmotionBucket, ...]:
+        """`stats` by source, but only what at least `k` faces showed that were in view at one moment."""
+        with self._database.read() as connection:
+            done = added_up(connection)
+            most = most_together(connection.execute(together_query(wanted, done)))
+            rows = connection.execute(readings.stats_query(wanted, True, done)).all()
+        return readings.buckets_of([row for row in rows if most.get((row.bucket, row.source_id, row.label), 0) >= k])
 
     def sources(self) -> tuple[SourceRecord, ...]:
         """All sources that ever had an event here, by name."""

@@ -38,7 +38,7 @@ def stats_query(wanted: StatsFilter, by_source: bool, added_up: int = 0) -> Sele
 
     Whole minutes before the minute `added_up` are read from the table `minutes`, all else from the samples.
     """
-    seen = _seen(wanted, added_up).subquery("seen").c
+    seen = seen_rows(wanted, added_up).subquery("seen").c
     bucket = (seen.second - seen.second % wanted.bucket_s).label("bucket")
     keys = (bucket, seen.source_id, seen.label) if by_source else (bucket, seen.label)
     query = select(
@@ -47,7 +47,8 @@ def stats_query(wanted: StatsFilter, by_source: bool, added_up: int = 0) -> Sele
     return query.group_by(*keys)
 
 
-def _seen(wanted: StatsFilter, added_up: int) -> Any:
+def seen_rows(wanted: StatsFilter, added_up: int) -> Any:
+    """Rows of `second`, `source_id`, `label`, `track_uid` and `seconds`; `added_up` as for `stats_query`."""
     start, end = second_from(wanted.start), second_from(wanted.end)
     first, last = -(-start // WIDTH_S), min(added_up, end // WIDTH_S)
     if wanted.bucket_s % WIDTH_S or first >= last:

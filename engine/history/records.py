@@ -152,6 +152,14 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """Somebody had a track erased, known by its fingerprint alone; `id` grows from one to the next."""
+
+    id: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """A part of an answer; `next_cursor` asks for the next part and is None on the last."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select
 
-from engine.history import minutes
+from engine.history import erasures, minutes
 from engine.history.database import Database
 from engine.history.records import Removed
 from engine.history.rows import second_of
@@ -41,8 +41,11 @@ def remove_down_to(database: Database, limit_bytes: int, tell: Tell) -> Removed:
     return removed
 
 
-def erase_track(database: Database, track_uid: str) -> Removed:
-    """Delete all that is known of a track, whatever is still to be broadcast of it, beyond recovery from the file."""
+def erase_track(database: Database, track_uid: str, now: datetime) -> Removed:
+    """Delete all that is known of a track, whatever is still to be broadcast of it, beyond recovery from the file.
+
+    Its id is noted in the same transaction: runs that use this database then forget the track elsewhere.
+    """
     of_track = events.c.track_uid == track_uid
     with database.write(appends=True, shreds=True) as connection:
         rows = connection.execute(select(events.c.run_id, events.c.seq).where(of_track)).all()
@@ -53,6 +56,7 @@ def erase_track(database: Database, track_uid: str) -> Removed:
             unsent=_count_unsent(connection, rows),
         )
         minutes.forget_track(connection, track_uid)
+        erasures.note(connection, track_uid, now)
     database.settle()
     return removed
 

@@ -158,3 +158,14 @@ cursors = Table(
     Column("position", BigInteger, nullable=False),
     PrimaryKeyConstraint("consumer", "run_id"),
 )
+
+# Which tracks somebody had erased, for a week, so that every run of this database forgets them elsewhere (erasures.py).
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("fingerprint", String(40), nullable=False),
+    Column("erased_at", Moment, nullable=False),
+    Index("erasures_by_track", "fingerprint"),
+    sqlite_autoincrement=True,
+)

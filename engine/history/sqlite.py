@@ -1,5 +1,6 @@
 """SQLite: a file in WAL mode, or memory."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event
 
+from engine import ownerfiles
 from engine.errors import HistoryError
 from engine.history.backend import Ownership
 from engine.history.lease import FileOwnership, NoOwnership
@@ -21,6 +23,8 @@ _READERS = 40
 """As many as the API has threads, so that none waits for a connection."""
 _PAGES_AT_ONCE = 2000
 """8 MB: freeing them takes some ten milliseconds, during which nobody else writes."""
+
+logger = logging.getLogger(__name__)
 
 
 class Sqlite:
@@ -46,12 +50,24 @@ class Sqlite:
             )
         if not self.file.parent.is_dir():
             raise HistoryError(f"folder {str(self.file.parent)!r} does not exist; create it")
+        self._keep_private(self.file)
         return create_engine(
             self._url.update_query_dict({"timeout": str(_BUSY_S), **self._url.query}),
             pool_size=4,
             max_overflow=_READERS,
             hide_parameters=True,
         )
+
+    def _keep_private(self, file: Path) -> None:
+        """The file holds people and passwords of cameras. SQLite gives its log and index the file's own mode."""
+        try:
+            others = [file] if ownerfiles.make(file) else []
+        except OSError as error:
+            raise HistoryError(f"it cannot be written: {error.strerror}") from error
+        beside = [file.with_name(file.name + end) for end in ("-wal", "-shm", ".lock")]
+        others += [one for one in beside if ownerfiles.tighten(one)]
+        for one in others:
+            logger.warning("history: other users could read %s and %s", one, ownerfiles.outcome(one))
 
     @contextmanager
     def exclusive(self, engine: Engine) -> Iterator[Connection]:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, func, select
 
 from engine.clock import Clock, SystemClock
 from engine.errors import HistoryError
-from engine.history import minutes, removal, schema
+from engine.history import erasures, minutes, removal, schema
 from engine.history.answers import Answers
 from engine.history.database import Database
 from engine.history.outbox import Outbox
-from engine.history.records import Removed, RunRecord
+from engine.history.records import Erasure, Removed, RunRecord
 from engine.history.runs import Runs
 from engine.history.sources import SourceStore
 from engine.history.writing import know_runs, set_position, store
@@ -72,7 +72,7 @@ class History(Answers):
         """Store `events` and what they say of tracks and sources, all of it or nothing.
 
         The same events may be given again after an error: a connection lost at the very end of a transaction
-        leaves open whether they are stored.
+        leaves open whether they are stored. Events of a track captured before it was erased are left out.
         """
         if not events:
             return
@@ -81,10 +81,11 @@ class History(Answers):
             strange = sorted({event.run_id for event in events} - self._known_runs)
             try:
                 with self._database.write(appends=True) as connection:
-                    if self._in_doubt != events[-1].event_id or not _all_stored(connection, events):
+                    wanted = erasures.not_erased(connection, events)
+                    if wanted and (self._in_doubt != events[-1].event_id or not _all_stored(connection, wanted)):
                         if strange:
                             know_runs(connection, strange, now)
-                        minutes.roll(connection, now, store(connection, events, now))
+                        minutes.roll(connection, now, store(connection, wanted, now))
             except HistoryError:
                 self._in_doubt = events[-1].event_id
                 raise
@@ -139,12 +140,20 @@ class History(Answers):
         self._database.shrink()
 
     def erase(self, track_uid: str) -> Removed:
-        """Delete all that is known of a track; what is told of it later comes back."""
-        return removal.erase_track(self._database, track_uid)
+        """Delete all that is known of a track and note that; what is captured of it later comes back."""
+        return removal.erase_track(self._database, track_uid, self._clock.utc())
 
     def erase_track(self, track_uid: str) -> int:
         """`erase`; the number of events deleted."""
         return self.erase(track_uid).events
+
+    def erasures(self, after: int = 0) -> tuple[Erasure, ...]:
+        """Erasures with a higher id than `after`, oldest first, whoever asked for them."""
+        return erasures.noted(self._database, after)
+
+    def forget_erasures(self, older_than: datetime) -> None:
+        """Drop the notes of erasures from before `older_than`."""
+        erasures.forget(self._database, older_than)
 
     def size_bytes(self) -> int:
         """What rows and indices take up, without free room. On PostgreSQL an estimate."""

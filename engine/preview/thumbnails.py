@@ -9,6 +9,7 @@ import cv2
 
 from engine.clock import Clock
 from engine.events import Emotion
+from engine.ids import fingerprint
 from engine.items import FaceChip, Image
 
 TRACKS = 256
@@ -70,10 +71,11 @@ class Thumbnails:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         return data.tobytes()
 
-    def forget(self, track_uid: str) -> None:
-        """What is kept of a track is gone; of a face still in view the next look is kept again."""
+    def forget(self, erased: str) -> None:
+        """Drop what is kept of the track with this fingerprint; of a face still in view the next look is kept again."""
         with self._lock:
-            self._kept.pop(track_uid, None)
+            for track_uid in [uid for uid in self._kept if fingerprint(uid) == erased]:
+                del self._kept[track_uid]
 
     def tidy(self) -> None:
         """Let go of what is over; called now and then, since nobody may come or ask for a long time."""

@@ -9,6 +9,7 @@ from types import TracebackType
 import av
 import numpy as np
 
+from engine import ownerfiles
 from engine.errors import OutputError
 from engine.items import Image
 
@@ -16,8 +17,8 @@ from engine.items import Image
 class VideoWriter:
     """Writes uint8 `(H, W, 3)` BGR images of one size at their media times. One thread.
 
-    The file is complete once the writer is closed. Odd sizes get one more row or column, since
-    H.264's usual colour format needs even ones.
+    The file is for its owner alone (0600), and complete once the writer is closed. Odd sizes get one more
+    row or column, since H.264's usual colour format needs even ones.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
@@ -26,6 +27,7 @@ class VideoWriter:
         self._failed = False
         self._size = (width + width % 2, height + height % 2)
         with self._told():
+            ownerfiles.make(path)
             # Plain paths only: `rtmp://host/x.mp4` is a file in a folder that does not exist.
             self._container = av.open(f"file:{path.absolute()}", "w", options=_options(path))
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -22,8 +23,16 @@ class Relaying:
     Leaving the block stops both; `append` adds events by hand.
     """
 
-    def __init__(self, history: History, bus: Bus, rate: int = 0, drain_s: float = 5.0, run_id: str = "run-1") -> None:
-        self.relay = Relay(history, bus, SystemClock())
+    def __init__(
+        self,
+        history: History,
+        bus: Bus,
+        rate: int = 0,
+        drain_s: float = 5.0,
+        run_id: str = "run-1",
+        forget: Callable[[str], None] = lambda _fingerprint: None,
+    ) -> None:
+        self.relay = Relay(history, bus, SystemClock(), forget=forget)
         self.appended = 0
         self.slowest_append_s = 0.0
         self._publish = Publish(history, self.relay.notify)

@@ -1,6 +1,6 @@
 """`privacy.aggregate_only`: what is told stands for at least k tracks."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ from engine.api import ApiConfig, create_app
 from engine.api.privacy import PrivacyConfig
 from engine.errors import ConfigError
 from engine.history import History
+from engine.items import EmotionEvent
 from engine.testing import FakeClock
 from pipelines.config import parse
-from tests.support.documents import event
+from tests.support.documents import RUN, event
 from tests.support.run_status import FixedView
 
 PRIVACY = PrivacyConfig(aggregate_only=True, k=5, bucket_s=600)
@@ -31,7 +32,7 @@ def asked(history: History, clock: FakeClock) -> TestClient:
     shown += [("10:22", "happiness")] * 6
     history.append(
         [
-            event(n, track_id=n, label=label, at=f"2026-11-22T{at}:{n:02}Z")
+            event(n, track_id=n, label=label, age_s=30, at=f"2026-11-22T{at}:{n:02}Z")
             for n, (at, label) in enumerate(shown, start=1)
         ]
     )
@@ -109,6 +110,9 @@ YAML = 'name: x\nsources: [{{id: a, uri: "demo:"}}]\nprivacy: {privacy}\nbus: {{
         ("{aggregate_only: true, k: 4}", "memory://", "privacy.k"),
         ("{aggregate_only: true, bucket_s: 1}", "memory://", "privacy.bucket_s"),
         ("{minimum: 5}", "memory://", "privacy.minimum: unknown key"),
+        ("{aggregate_only: true, rotate_track_ids: 10}", "memory://", "makes several tracks of one person"),
+        ("{aggregate_only: true, rotate_track_ids: 3599}", "memory://", "set it to 3600"),
+        ("{aggregate_only: true}\nstages: {track: {max_missing_s: 60}}", "memory://", "max_missing_s: with 60 one"),
     ],
 )
 def test_only_what_can_be_kept_is_promised(privacy: str, bus: str, message: str) -> None:
@@ -119,3 +123,74 @@ def test_only_what_can_be_kept_is_promised(privacy: str, bus: str, message: str)
 
 def test_it_is_taken_where_it_holds() -> None:
     assert parse(YAML.format(privacy="{aggregate_only: true, k: 8}", bus="memory://")).privacy.k == 8
+
+
+def test_ids_may_change_from_bucket_to_bucket() -> None:
+    together = "{aggregate_only: true, rotate_track_ids: 3600}"
+    assert parse(YAML.format(privacy=together, bus="memory://")).privacy.rotate_track_ids == 3600
+
+
+# From second, to second, label, source, run: one row for each track.
+LIVES = {
+    "one person whose id changes every ten seconds": [(10 * n, 10 * n + 10, "joy", "door", RUN) for n in range(30)],
+    "a camera paused and resumed again and again": [(8 * n, 8 * n + 5, "joy", "door", RUN) for n in range(40)],
+    "a track that follows another at once and touches it": [
+        (20 * n, 20 * n + 20.5, "joy", "door", RUN) for n in range(9)
+    ],
+    "one recording played five times": [(0, 60, "joy", "door", f"run-{n}") for n in range(5)],
+    "four together, and a fifth who came when they had left": [
+        *((0, 60, "joy", "door", RUN) for _ in range(4)), (60, 120, "joy", "door", RUN)
+    ],
+    "five together of whom one shows something else": [
+        *((0, 60, "joy", "door", RUN) for _ in range(4)), (0, 60, "sorrow", "door", RUN)
+    ],
+    "five at two doors": [(0, 60, "joy", "door" if n % 2 else "desk", RUN) for n in range(6)],
+    "five who flash by": [(10, 10.9, "joy", "door", RUN) for _ in range(5)],
+}  # fmt: skip
+
+
+def lived(lives: list[tuple[float, float, str, str, str]]) -> list[EmotionEvent]:
+    """Three events for each track: at the beginning, in the middle and at its end."""
+    made: dict[str, list[EmotionEvent]] = {}
+    for track_id, (first, last, label, source, run_id) in enumerate(lives, start=1):
+        for second in (first, (first + last) / 2, last):
+            at = (datetime(2026, 11, 22, 10, 0, 20, tzinfo=UTC) + timedelta(seconds=second)).isoformat()
+            events = made.setdefault(run_id, [])
+            events.append(
+                event(
+                    len(events) + 1, "update", track_id=track_id, label=label, source_id=source, run_id=run_id,
+                    age_s=second - first, at=at,
+                )
+            )  # fmt: skip
+    return [one for events in made.values() for one in events]
+
+
+@pytest.mark.parametrize("lives", LIVES.values(), ids=LIVES)
+def test_no_number_is_told_that_fewer_than_k_people_can_raise(history: History, lives: list[Any]) -> None:
+    history.append(lived(lives))
+    assert told_of(history) == []
+
+
+@pytest.mark.parametrize(
+    "lives",
+    [
+        [(0, 60, "joy", "door", RUN) for _ in range(5)],
+        [(10 * n, 50 + 10 * n, "joy", "door", RUN) for n in range(5)],  # at one moment all five are there
+        [*((0, 60, "joy", "door", RUN) for _ in range(5)), *((70 + n, 72 + n, "joy", "door", RUN) for n in range(3))],
+    ],
+)
+def test_what_k_people_showed_who_were_there_together_is_told(history: History, lives: list[Any]) -> None:
+    history.append(lived(lives))
+    assert told_of(history) == [("10:00", "joy", len(lives))]
+
+
+def test_minutes_added_up_tell_the_same(history: History) -> None:
+    history.append(lived([(0, 200, "joy", "door", RUN) for _ in range(5)] + LIVES["five who flash by"]))
+    history.append([event(900, track_id=900, at="2999-11-22T10:00:00Z")])
+    assert told_of(history) == [("10:00", "joy", 10)]
+
+
+def told_of(history: History) -> list[tuple[Any, ...]]:
+    clock = FakeClock((datetime(2026, 11, 22, 10, 30, tzinfo=UTC) - YEAR).total_seconds())
+    app = create_app(FixedView(), history, ApiConfig(), "0.1.0", clock, privacy=PRIVACY)
+    return [(one[0], one[1], one[4]) for one in told(TestClient(app, base_url="http://localhost"))]

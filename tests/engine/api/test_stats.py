@@ -127,7 +127,7 @@ def test_a_timeline_is_second_by_second_and_in_pages(client: Any) -> None:
 
 @pytest.mark.usefixtures("footage")
 def test_an_erased_track_is_gone_everywhere_and_the_others_stay(client: Any) -> None:
-    assert client.delete(f"/api/v1/tracks/{UID}").json() == {"events": 4, "samples": 4}
+    assert client.delete(f"/api/v1/tracks/{UID}").json() == {"events": 4, "samples": 4, "stream": None}
     for path in ("", "/history", "/timeline"):
         assert client.get(f"/api/v1/tracks/{UID}{path}").status_code == 404
     assert client.delete(f"/api/v1/tracks/{UID}").status_code == 404

@@ -173,8 +173,27 @@ def test_streams_end_when_the_server_does(history: History, bell: Bell) -> None:
     thread.join(10)
 
 
-def test_there_is_room_for_so_many_streams(history: History) -> None:
-    streams = Streams(history, Bell())
-    streams._open = MAX_STREAMS
-    with pytest.raises(Exception, match="streams are open already"):
-        streams.check_room()
+async def _ask(running: ApiServer) -> tuple[int, asyncio.StreamWriter]:
+    """The status of a new stream, which stays open."""
+    host, port = running.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    line = await asyncio.wait_for(reader.readline(), 15)
+    return int(line.split()[1]), writer
+
+
+def test_of_many_who_ask_at_once_no_more_get_a_stream_than_there_is_room_for(running: ApiServer) -> None:
+    async def ask_at_once() -> None:
+        asked = await asyncio.gather(*(_ask(running) for _ in range(3 * MAX_STREAMS)))
+        statuses = [status for status, _ in asked]
+        assert (statuses.count(200), statuses.count(503)) == (MAX_STREAMS, 2 * MAX_STREAMS)
+        for _, writer in asked:
+            writer.close()
+            await writer.wait_closed()
+        until(lambda: len(running._server.server_state.connections) == 0, 10)
+        status, last = await _ask(running)  # those who have left made room
+        last.close()
+        await last.wait_closed()
+        assert status == 200
+
+    asyncio.run(ask_at_once())

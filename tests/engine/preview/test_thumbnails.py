@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.ids import fingerprint
 from engine.items import FaceChip, Quality, TrackKey
 from engine.preview import Thumbnails
 from engine.testing import FakeClock
@@ -53,8 +54,8 @@ def test_faces_are_forgotten_when_asked_and_some_time_after_they_were_seen(clock
     kept.on_emotion(chip("a", 10), None)
     clock.advance(30)
     assert (kept.jpeg("b"), kept.jpeg("a") is not None) == (None, True)
-    kept.forget("a")
-    kept.forget("never")
+    kept.forget(fingerprint("a"))
+    kept.forget(fingerprint("never"))
     assert kept.jpeg("a") is None
 
 
