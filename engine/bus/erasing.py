@@ -5,7 +5,7 @@ from typing import Any
 from engine.bus.link import Link
 from engine.bus.meanings import one_sentence
 from engine.errors import BusError
-from engine.redact import redact
+from engine.redact import shown
 
 _PAGE = 1000
 _TIMEOUT_S = 5.0
@@ -22,7 +22,7 @@ def erase_track(url: str, prefix: str, track_uid: str) -> int:
     try:
         link = Link(url, _TIMEOUT_S)
     except ValueError as error:
-        raise BusError(f"bus {redact(url)}: {error}") from error
+        raise BusError(f"bus {shown(url)}: {error}") from error
     stream = f"{prefix}:events"
     try:
         with one_sentence(url):

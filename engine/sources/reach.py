@@ -10,6 +10,7 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine.redact import ENCODE
 from engine.sources.addresses import Address, literal, name_of
 from engine.sources.config import SourceConfig
 
@@ -24,8 +25,6 @@ _ADDRESS = re.compile(
     r"(?P<scheme>[a-z]+)://(?P<login>[^@/?#\\\s]*@)?(?P<host>\[[^\]@/?#]*\]|[^\[\]:@/?#\\]*)(:(?P<port>[0-9]{1,5}))?"
     r"(?P<rest>[/?][^@#\\\s]*)?"
 )
-_HIDDEN = re.compile(r"=\*\*\*(?:[&;]|$)")
-"""A password in a query, as it is shown."""
 _CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 
 
@@ -68,8 +67,8 @@ def take_apart(uri: str) -> Target:
         raise ValueError("an address is ASCII without control characters; write others with %, a host name as xn--…")
     found = _ADDRESS.fullmatch(uri) or _ADDRESS.fullmatch(_lower_scheme(uri))
     if found is None:
-        raise ValueError("expected scheme://user:password@host:port/path; write @ : / ? # % in a password with %")
-    if "***" in (found["login"] or "") or _HIDDEN.search(found["rest"] or ""):
+        raise ValueError(f"expected scheme://user:password@host:port/path; {ENCODE}")
+    if "***" in uri:
         raise ValueError("*** stands for credentials that are not shown; write them, or leave uri out")
     if "${" in uri:
         raise ValueError("${NAME} is filled in from the environment in the configuration file only")

@@ -11,6 +11,7 @@ from engine.errors import Cause, ChannelClosed, SourceError
 from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
+from engine.redact import redact
 from engine.sources.config import SourceConfig
 from engine.sources.health import LOOK_EVERY_S, Backoff, Health
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
@@ -261,14 +262,16 @@ class Capture:
                 self._tell("ended", None, self._leaving)
 
     def _lose(self, state: str, error: SourceError) -> None:
+        # What a library says may repeat an address.
+        detail = redact(str(error))
         with self._order:
-            if self._health.lost(state, error.cause, str(error)):
+            if self._health.lost(state, error.cause, detail):
                 logger.log(
                     logging.INFO if error.cause is Cause.ENDED else logging.WARNING,
                     "source %s %s (%s): %s",
-                    *(self._config.id, state, error.cause, error),
+                    *(self._config.id, state, error.cause, detail),
                 )
-                self._tell(state, error.cause, str(error))
+                self._tell(state, error.cause, detail)
 
     def _tell(self, state: str, cause: Cause | None = None, detail: str = "") -> None:
         time_s = self._media.now_s if self._lossless else self._clock.monotonic() - self._epoch_s
