@@ -12,7 +12,7 @@ import click
 
 from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
-from engine.redact import redact
+from engine.redact import redact, shown
 from engine.sources.config import SourceConfig
 from engine.sources.reader import open_reader
 from pipelines import logs
@@ -59,7 +59,7 @@ def analyze(
     logs.quiet()
     run_id = check_run_id(run_id) or ids.new_ulid()
     if "://" in video or video.startswith(("webcam:", "demo:")):
-        raise ConfigError(f"{redact(video)}: analyze takes a file; cameras are for `moodline run`")
+        raise ConfigError(f"{shown(video)}: analyze takes a file; cameras are for `moodline run`")
     path = Path(video)
     check_outputs(path, output, events_path)
     config = _configure(path, config_path, detector, every_s)

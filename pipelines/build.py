@@ -19,6 +19,8 @@ from engine.numbering import Numbering
 from engine.runner import Outlet, Runner, Service, Worker
 from engine.sessions import open_session
 from engine.sources.config import SourceConfig
+from engine.sources.reach import answers
+from engine.sources.rules import RuledOpener
 from engine.stage import Chain, Stage
 from engine.stages.capture import Capture
 from engine.stages.chip import Chip
@@ -215,6 +217,7 @@ class Builder:
             wall_time=not self._replay,
             epoch_s=epoch_s,
             open_reader=open_reader,
+            answers=open_reader.answers if isinstance(open_reader, RuledOpener) else answers,
             indices=indices,
         )
 

@@ -10,7 +10,7 @@ from engine import jsontext
 from engine.bus import BusConfig
 from engine.client import NEWEST, OLDEST, Received, subscribe
 from engine.errors import ConfigError
-from engine.redact import redact
+from engine.redact import shown
 
 INTERRUPTED = 130
 _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
@@ -71,7 +71,7 @@ def _check(url: str, prefix: str) -> None:
     try:
         BusConfig(url=url, prefix=prefix)
     except ValueError as error:
-        raise ConfigError(f"--url {redact(url)!r} or --prefix {prefix!r} is not right: {_first(error)}") from error
+        raise ConfigError(f"--url {shown(url)!r} or --prefix {prefix!r} is not right: {_first(error)}") from error
     if url.startswith("memory://"):
         raise ConfigError("--url memory:// stays inside the run; set bus.url to a Redis to follow it")
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from engine.bus.erasing import erase_track
 from engine.errors import BusError, ConfigError
 from engine.history import EventFilter, History, HistoryConfig
-from engine.redact import redact
+from engine.redact import shown
 from pipelines.config import load
 from pipelines.history_export import FORMATS, export
 
@@ -170,7 +170,7 @@ def _url(config: Path | None, url: str | None) -> str:
     except ValueError as error:
         problems: Any = getattr(error, "errors", list)()
         said = str(problems[0]["msg"]).removeprefix("Value error, ") if problems else "not right"
-        raise ConfigError(f"--url {redact(url)!r}: {said}") from error
+        raise ConfigError(f"--url {shown(url)!r}: {said}") from error
     _check_exists(url, f"--url {url!r}")
     return checked.url
 

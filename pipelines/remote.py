@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from engine.errors import DownloadError
-from engine.redact import redact
+from engine.redact import redact, shown
 
 CHUNK = 16 * 1024
 """Bytes at a time. Less than one chunk is lost when a connection breaks."""
@@ -30,7 +30,7 @@ class Promise:
     def host(self) -> str:
         """Who gives it, without credentials."""
         parts = urlsplit(self.url)
-        return parts.hostname or redact(self.url)
+        return parts.hostname or shown(self.url)
 
     def check_size(self, size: int) -> None:
         """Raises `DownloadError` when what is offered has another size in bytes."""
@@ -122,7 +122,7 @@ def _start_of(response: requests.Response, promise: Promise, offset: int) -> int
         return None
     if response.status_code != 200:
         raise DownloadError(
-            f"{promise.name}: {redact(promise.url)} answered {response.status_code} {response.reason}; "
+            f"{promise.name}: {shown(promise.url)} answered {response.status_code} {response.reason}; "
             "try later, or name a catalogue of your own with --catalogue"
         )
     length = _length_of(response)
@@ -164,4 +164,4 @@ def _reason(error: BaseException) -> str:
             said = cause.strerror
         inner = getattr(cause, "reason", None) or next(iter(cause.args), None)
         cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
-    return redact(said.splitlines()[0][:200]) if said else type(error).__name__
+    return redact(said.splitlines()[0])[:200] if said else type(error).__name__

@@ -13,7 +13,7 @@ import cv2
 from engine.detectors.base import Detector
 from engine.errors import Cause, ConfigError, SourceError
 from engine.items import Image
-from engine.redact import redact
+from engine.redact import shown
 from engine.sources.config import SourceConfig
 from engine.sources.files import path_of
 from engine.sources.reader import Reader, is_lossless, open_reader
@@ -44,7 +44,7 @@ def source_config(address: str) -> SourceConfig:
     except ValueError as error:  # pydantic's, whose message has its reason on an indented line
         reasons = [line.strip() for line in str(error).splitlines() if line.startswith("  ")]
         reason = reasons[0].removeprefix("Value error, ").split(" [type=")[0] if reasons else str(error)
-        raise ConfigError(f"--source {redact(address)!r}: {reason}") from error
+        raise ConfigError(f"--source {shown(address)!r}: {reason}") from error
     if is_lossless(source) and not path_of(source.uri).exists():
         raise ConfigError(f"--source {source.uri}: no such file or folder")
     return source

@@ -1,11 +1,14 @@
 """Bus URLs: one Redis, one behind sentinels, or a cluster of them."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis import exceptions
 from redis.connection import ConnectionPool, parse_url
+
+from engine.redact import ENCODE, has_open_login
 
 SCHEMES = (
     "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
@@ -37,8 +40,8 @@ def parse(url: str) -> Address:
     Raises:
         ValueError: it cannot be connected to; the message holds no part of it.
     """
-    if url.count("@") > 1 or "#" in url:
-        raise ValueError("not a Redis URL; write @ : / ? # in a user or password as %40 %3A %2F %3F %23")
+    if url.count("@") > 1 or "#" in url or has_open_login(url) or _misplaced_at(url):
+        raise ValueError(f"not a Redis URL; {ENCODE}")
     kind = url.partition("://")[0].partition("+")[2]
     try:
         address = _of_many(url, kind) if kind else Address("", url.startswith("rediss"), _options(url))
@@ -47,6 +50,15 @@ def parse(url: str) -> Address:
     except (ValueError, TypeError, exceptions.RedisError):
         raise ValueError(f"not a Redis URL; write {_FORMS.get(kind, _FORMS[''])}") from None
     return address
+
+
+def _misplaced_at(url: str) -> bool:
+    """Whether an @ stands where no login ends: a part of the password is taken for the host then."""
+    return "@" in re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[-1] and "@" not in _authority(url)
+
+
+def _authority(url: str) -> str:
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from engine.bus.meanings import one_sentence
 from engine.bus.script import ERASE
 from engine.errors import BusError
 from engine.ids import fingerprint
-from engine.redact import redact
+from engine.redact import shown
 
 _PAGE = 1000
 _TIMEOUT_S = 5.0
@@ -26,7 +26,7 @@ def erase_track(url: str, prefix: str, track_uid: str) -> int:
     try:
         link = Link(url, _TIMEOUT_S)
     except ValueError as error:
-        raise BusError(f"bus {redact(url)}: {error}") from error
+        raise BusError(f"bus {shown(url)}: {error}") from error
     stream = f"{prefix}:events"
     try:
         with one_sentence(url):

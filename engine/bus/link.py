@@ -13,7 +13,7 @@ from redis.sentinel import Sentinel, SentinelConnectionPool
 from engine.bus.address import Address, parse
 from engine.bus.meanings import one_sentence
 from engine.errors import BusError
-from engine.redact import redact
+from engine.redact import shown
 
 TIMEOUT_S = 1.0
 
@@ -116,9 +116,9 @@ def ping(url: str) -> str:
     try:
         link = Link(url)
     except ValueError as error:
-        raise BusError(f"bus {redact(url)}: {error}") from error
+        raise BusError(f"bus {shown(url)}: {error}") from error
     try:
         with one_sentence(url):
-            return f"{redact(url)} answers, Redis {link.client('').info('server')['redis_version']}"
+            return f"{shown(url)} answers, Redis {link.client('').info('server')['redis_version']}"
     finally:
         link.close()

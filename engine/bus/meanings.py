@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from redis import exceptions
 
 from engine.errors import BusCause, BusError
-from engine.redact import redact
+from engine.redact import redact, shown
 
 # The order matters: wrong credentials and a loading server are kinds of ConnectionError in redis-py,
 # a full or read-only server kinds of ResponseError.
@@ -51,15 +51,15 @@ def one_sentence(url: str) -> Iterator[None]:
         yield
     except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
         cause, sentence = _meaning(error)
-        raise BusError(f"bus {redact(url)}: {sentence}", cause) from error
+        raise BusError(f"bus {shown(url)}: {sentence}", cause) from error
 
 
 def _meaning(error: Exception) -> tuple[BusCause, str]:
     cause, sentence = next((cause, text) for kind, cause, text in _MEANINGS if isinstance(error, kind))
-    detail = _NOISE.sub("", (str(error).splitlines() or [""])[0])[:200].rstrip()
+    detail = _NOISE.sub("", (str(error).splitlines() or [""])[0])[:1000].rstrip()
     for word, meaning in _WORDS.items():
         if detail.upper().startswith(word):
             cause, sentence = meaning
     if cause in _SELF_EVIDENT or not detail:
         return cause, sentence
-    return cause, f"{sentence}: {redact(detail)}"
+    return cause, f"{sentence}: {redact(detail)[:200].rstrip()}"

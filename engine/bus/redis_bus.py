@@ -29,7 +29,7 @@ from engine.bus.meanings import one_sentence
 from engine.bus.script import APPEND, MARK
 from engine.errors import BusCause, BusError, BusForgot
 from engine.items import EmotionEvent
-from engine.redact import redact
+from engine.redact import shown
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class RedisBus:
 
     @property
     def url(self) -> str:
-        return redact(self._address)
+        return shown(self._address)
 
     @property
     def keeps(self) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from engine.fields import Positive, Text, field_validator, settings
+from engine.redact import ENCODE
 
 _WAYS = "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 _POSTGRES = "postgresql+psycopg"
@@ -54,6 +55,8 @@ def _check_file(url: URL) -> None:
 
 
 def _check_server(url: URL) -> None:
+    if "@" in (url.host or ""):
+        raise ValueError(f"the host holds an @; {ENCODE}")
     if not url.database or "\x00" in url.render_as_string(hide_password=False):
         raise ValueError(f"names no database; {_WAYS}")
     for name, value in url.query.items():

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, text
 from engine.errors import HistoryError
 from engine.history.backend import Ownership
 from engine.history.lease import AdvisoryOwnership, lock_key
-from engine.redact import redact
+from engine.redact import redact, shown
 
 # It warns of each connection that it finds dead; what follows from that is said here, once.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
@@ -52,7 +52,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        self.name = redact(url.set(query={}).render_as_string(hide_password=True))
+        self.name = shown(url.set(query={}).render_as_string(hide_password=True))
 
     def create(self) -> Engine:
         try:

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from engine.fields import AfterValidator, Field, Name, Positive, Seconds, Text, settings
-from engine.redact import redact
+from engine.redact import ENCODE, has_open_login, shown
 
 Kind = Literal["rtsp", "http", "webcam", "demo", "file", "browser"]
 _SCHEMES: dict[str, Kind] = {
@@ -18,6 +18,8 @@ _SCHEMES: dict[str, Kind] = {
 }
 _ALLOWED = "rtsp://, rtsps://, http://, https://, webcam:0, demo:, file:// or a path"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?::|,[^/]*:)")
+# What no address may hold as it stands, and what every camera takes in its place.
+_UNSAFE = re.compile(r"[ <>\"`|^]")
 # What follows the scheme; a host may not be empty, as FFmpeg would then ask the network for "".
 _SHAPES: dict[Kind, tuple[str, str]] = {
     "rtsp": (r"rtsps?://[^/?#\s].*", "rtsp://host/path"),
@@ -46,16 +48,24 @@ def kind_of(uri: str) -> Kind:
 def _checked(uri: str) -> str:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in uri):
         raise ValueError("an address must not hold line breaks or control characters")
-    pattern, example = _SHAPES[kind_of(uri)]
+    kind = kind_of(uri)
+    pattern, example = _SHAPES[kind]
+    # The address is not repeated: one of a wrong shape may hold a password where nobody looks for it.
     if not re.fullmatch(pattern, uri, re.IGNORECASE):
-        # The address is not repeated: one of a wrong shape may hold a password where nobody looks for it.
         raise ValueError(f"expected {example}")
+    if kind in ("rtsp", "http"):
+        uri = _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", uri)
+        if has_open_login(uri):
+            raise ValueError(f"expected {example}; {ENCODE}")
     return uri
 
 
 @settings
 class SourceConfig:
-    """One camera, stream, file, folder of pictures, or the demo. Its `repr` holds no credentials."""
+    """One camera, stream, file, folder of pictures, or the demo. Its `repr` holds no credentials.
+
+    Blanks, quotes and `<>` in a network address are percent-encoded.
+    """
 
     id: Name
     uri: Annotated[Text, AfterValidator(_checked)]
@@ -77,7 +87,7 @@ class SourceConfig:
     @property
     def shown(self) -> str:
         """The address without credentials, for people."""
-        return redact(self.uri)
+        return shown(self.uri)
 
     def __repr__(self) -> str:
         return f"SourceConfig(id={self.id!r}, uri={self.shown!r})"

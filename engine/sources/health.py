@@ -7,7 +7,10 @@ from threading import Lock
 
 from engine.errors import Cause
 
-_FIRST_DELAY_S, _MAX_DELAY_S = 0.5, 30.0
+_FIRST_DELAY_S, _MAX_DELAY_S = 0.5, 2.0
+LOOK_EVERY_S = 2.0
+"""How often a source that does not answer is looked for."""
+_BETWEEN_OPENS_S = 1.0
 # Cameras lock accounts out: a refused password is not tried more often.
 _AUTH_DELAY_S = 30.0
 _STEADY_S = 10.0
@@ -15,12 +18,13 @@ _WINDOW_S = 5.0
 
 
 class Backoff:
-    """Pauses between tries: 0.5 s doubling to 30 s, each shortened at random by up to a half.
+    """Pauses between tries: 0.5 s doubling to 2 s, each shortened at random by up to a half, but never so short that
+    a source is opened twice within a second.
 
     >>> backoff = Backoff(jitter=lambda: 1.0)
-    >>> [backoff.next_s(Cause.REFUSED) for _ in range(8)]
-    [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    >>> backoff.next_s(Cause.AUTH)
+    >>> [backoff.next_s(Cause.REFUSED, opened_s_ago=60) for _ in range(4)]
+    [0.5, 1.0, 2.0, 2.0]
+    >>> backoff.next_s(Cause.AUTH, opened_s_ago=60)
     30.0
     """
 
@@ -28,10 +32,12 @@ class Backoff:
         self._jitter = jitter
         self._full_s = _FIRST_DELAY_S
 
-    def next_s(self, cause: Cause) -> float:
-        """Seconds to wait now. `jitter` gives a number from 0 to 1."""
+    def next_s(self, cause: Cause, opened_s_ago: float) -> float:
+        """Seconds to wait now; the last try began `opened_s_ago`. `jitter` gives a number from 0 to 1."""
         full_s, self._full_s = self._full_s, min(2 * self._full_s, _MAX_DELAY_S)
-        return _AUTH_DELAY_S if cause is Cause.AUTH else full_s * (0.5 + 0.5 * self._jitter())
+        if cause is Cause.AUTH:
+            return _AUTH_DELAY_S
+        return max(full_s * (0.5 + 0.5 * self._jitter()), _BETWEEN_OPENS_S - opened_s_ago)
 
     def reset(self) -> None:
         """The source was well for a while: the next outage begins with a short pause."""

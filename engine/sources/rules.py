@@ -13,7 +13,7 @@ from engine.sources.config import SourceConfig
 from engine.sources.files import path_of
 from engine.sources.live import open_http, open_rtsp
 from engine.sources.picture import Reader
-from engine.sources.reach import Target, resolve, take_apart
+from engine.sources.reach import Target, listens, resolve, take_apart
 from engine.sources.reader import open_reader
 
 logger = logging.getLogger(__name__)
@@ -93,9 +93,9 @@ class SourceRules:
         except ValueError:
             return False
 
-    def opener(self) -> Callable[[SourceConfig], Reader]:
-        """What is to open one source, and to open it again: it checks anew each time."""
-        return _Opener(self)
+    def opener(self) -> "RuledOpener":
+        """Opens one source, and opens it again: it checks the address each time."""
+        return RuledOpener(self)
 
     def addresses(self, target: Target) -> tuple[Address, ...]:
         """Where `target` is, each place allowed. Raises `ValueError`."""
@@ -136,7 +136,7 @@ class SourceRules:
         return "" if uri.lower().startswith("file:") or not usual else f"begin it with {' or '.join(usual)}; "
 
 
-class _Opener:
+class RuledOpener:
     """Connects to an address that was checked, never to a name that may have changed since.
 
     Of several addresses the next one is tried at the next connect. Where the connection is encrypted the name must
@@ -163,6 +163,16 @@ class _Opener:
                 raise
             self._log(config, str(error))
         raise SourceError(Cause.REFUSED, f"{config.shown}: {NO_ANSWER}")
+
+    def answers(self, config: SourceConfig) -> bool:
+        """See `reach.answers`; only allowed addresses are asked."""
+        if config.kind not in _TOLD:
+            return True
+        try:
+            target = take_apart(config.uri)
+            return listens(self._rules.addresses(target), target.port_number)
+        except ValueError:
+            return False
 
     def _open(self, config: SourceConfig) -> Reader:
         self._rules.check_scheme(config.uri)

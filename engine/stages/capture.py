@@ -11,8 +11,9 @@ from engine.errors import Cause, ChannelClosed, SourceError
 from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
+from engine.redact import redact
 from engine.sources.config import SourceConfig
-from engine.sources.health import Backoff, Health
+from engine.sources.health import LOOK_EVERY_S, Backoff, Health
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
 from engine.status import SourceSnapshot
 
@@ -22,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Capture:
     """One source's loop: open, read, hand on, reconnect. `run` is the body of one thread.
 
-    Live sources are opened again for ever, with growing pauses; a file is read once, or looped, and then
-    `run` returns. `emit` is called from that thread, and from `check` with the state `stalled`.
+    Live sources are opened again until `stop`; one that did not answer is looked for every 2 s and opened as soon as
+    `answers` finds it. A file is read once, or looped, and then `run` returns. `emit` is called from that thread, and
+    from `check` with the state `stalled`.
     `paced` plays files at their own speed; `wall_time` says that `captured_at` is now, not the recording's time.
     """
 
@@ -38,6 +40,7 @@ class Capture:
         epoch_s: float,
         wall_time: bool | None = None,
         open_reader: Callable[[SourceConfig], Reader] = open_reader,
+        answers: Callable[[SourceConfig], bool] = lambda _config: True,
         jitter: Callable[[], float] = random.random,
         indices: Numbering | None = None,
     ) -> None:
@@ -52,6 +55,8 @@ class Capture:
         self._wall_time = paced if wall_time is None else wall_time
         self._epoch_s = epoch_s
         self._open_reader = open_reader
+        self._answers = answers
+        self._opened_s = 0.0
         self._backoff = Backoff(jitter)
         self._health = Health()
         self._stop = Event()
@@ -125,6 +130,7 @@ class Capture:
 
     def _session(self) -> SourceError | None:
         """From opening to the error that ends it; None when it was stopped."""
+        self._opened_s = self._clock.monotonic()
         try:
             reader = self._open_reader(self._config)
         except SourceError as error:
@@ -231,10 +237,22 @@ class Capture:
         """Wait before the next try; whether we were stopped meanwhile."""
         if self._stop.is_set():
             return True
-        if self._health.steady(self._clock.monotonic()):
+        now_s = self._clock.monotonic()
+        if self._health.steady(now_s):
             self._backoff.reset()
         self._lose("offline", error)
-        return self._clock.wait(self._stop, self._backoff.next_s(error.cause))
+        if self._clock.wait(self._stop, self._backoff.next_s(error.cause, now_s - self._opened_s)):
+            return True
+        return error.cause in (Cause.REFUSED, Cause.TIMEOUT) and self._look_for_it()
+
+    def _look_for_it(self) -> bool:
+        """Wait until the source answers; whether we were stopped meanwhile."""
+        while not self._stop.is_set():
+            asked_s = self._clock.monotonic()
+            if self._answers(self._config):
+                return False
+            self._clock.wait(self._stop, max(0.0, asked_s + LOOK_EVERY_S - self._clock.monotonic()))
+        return True
 
     def _take_leave(self) -> None:
         if self._leaving is not None and self._health.state != "ended":
@@ -244,14 +262,16 @@ class Capture:
                 self._tell("ended", None, self._leaving)
 
     def _lose(self, state: str, error: SourceError) -> None:
+        # What a library says may repeat an address.
+        detail = redact(str(error))
         with self._order:
-            if self._health.lost(state, error.cause, str(error)):
+            if self._health.lost(state, error.cause, detail):
                 logger.log(
                     logging.INFO if error.cause is Cause.ENDED else logging.WARNING,
                     "source %s %s (%s): %s",
-                    *(self._config.id, state, error.cause, error),
+                    *(self._config.id, state, error.cause, detail),
                 )
-                self._tell(state, error.cause, str(error))
+                self._tell(state, error.cause, detail)
 
     def _tell(self, state: str, cause: Cause | None = None, detail: str = "") -> None:
         time_s = self._media.now_s if self._lossless else self._clock.monotonic() - self._epoch_s

@@ -11,7 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-_REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 453: "Not Enough Bandwidth", 461: "Unsupported Transport"}
+_REASONS = {
+    200: "OK",
+    401: "Unauthorized",
+    404: "Not Found",
+    453: "Not Enough Bandwidth",
+    461: "Unsupported Transport",
+    503: "Service Unavailable",
+}
 _PAYLOAD = 1400
 _CLOCK_HZ = 90_000
 

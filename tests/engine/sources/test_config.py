@@ -81,3 +81,33 @@ def test_repr_and_the_shown_address_hold_no_credentials():
     assert config.shown == "rtsp://***@cam/1?token=***"
     assert "S3cret" not in repr(config) + str(config) + f"{[config]}"
     assert "T0ken" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("uri", "stored"),
+    [
+        ("rtsp://admin:S3 cret@cam/1", "rtsp://admin:S3%20cret@cam/1"),
+        ('rtsp://admin:<S3">@cam/1', "rtsp://admin:%3CS3%22%3E@cam/1"),
+        ("http://cam/my cam?name=a b", "http://cam/my%20cam?name=a%20b"),
+        ("rtsp://admin:S3%20c@ret@cam/1", "rtsp://admin:S3%20c@ret@cam/1"),
+        ("front door.mp4", "front door.mp4"),
+    ],
+)
+def test_blanks_and_quotes_in_a_network_address_are_encoded(uri, stored):
+    assert SourceConfig(id="a", uri=uri).uri == stored
+
+
+@pytest.mark.parametrize("letter", "/#?")
+@pytest.mark.parametrize("login", ["admin:S3{}cret", "admin:12{}34", "S3{}cret", "adm{}in:S3cret", "a:p@ss{}word"])
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_an_unencoded_login_gets_the_advice_to_encode_it(scheme, login, letter):
+    with pytest.raises(
+        ValidationError, match=r"write @ : / . # % in a user or password as %40 %3A %2F %3F %23"
+    ) as caught:
+        SourceConfig(id="a", uri=f"{scheme}://{login.format(letter)}@10.0.0.7:554/1")
+    assert "S3" not in str(caught.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize("uri", ["http://cam/photo@2x.jpg", "http://cam:80/@name/live", "rtsp://u:p@cam/1?mail=a@b"])
+def test_an_at_sign_that_ends_no_login_may_stand(uri):
+    assert SourceConfig(id="a", uri=uri).uri == uri

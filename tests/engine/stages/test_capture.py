@@ -36,6 +36,8 @@ class Rig:
         **settings,
     ):
         self.clock = FakeClock(start_s=1000.0)
+        self.answers: list[bool] = []
+        """What looking for the source finds, in turn."""
         self.ledger = Ledger()
         self.outbox = Outbox(self.ledger, closes_after)
         self.capture = Capture(
@@ -47,6 +49,7 @@ class Rig:
             wall_time=wall_time,
             epoch_s=990.0,
             open_reader=lambda config: self._opener(config),
+            answers=lambda _config: not self.answers or self.answers.pop(0),
             jitter=lambda: 1.0,
             indices=indices,
         )
@@ -110,7 +113,7 @@ def test_an_outage_is_told_once_and_tried_again_after_growing_pauses():
     rig = _live([IMAGE, REFUSED], REFUSED, REFUSED, REFUSED, [IMAGE, IMAGE, REFUSED]).run()
     assert rig.outbox.states == ["connecting", "online", "offline", "online", "offline"]
     assert [status.cause for status in rig.outbox.statuses if status.state == "offline"] == [Cause.REFUSED] * 2
-    assert rig.clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert rig.clock.waits == [1.0, 1.0, 2.0, 2.0, 2.0]
     assert [frame.index for frame in rig.outbox.frames] == [0, 1, 2]
 
 
@@ -127,7 +130,7 @@ def test_the_pauses_start_over_once_the_source_was_well_for_a_while():
     well = ScriptedSource([IMAGE, lambda: rig.clock.advance(2), IMAGE, lambda: rig.clock.advance(9), None, GONE])
     rig.plays(REFUSED, REFUSED, well, ScriptedSource([rig.capture.stop]))
     rig.run()
-    assert rig.clock.waits == [0.5, 1.0, 0.5]
+    assert rig.clock.waits == [1.0, 1.0, 0.5]
 
 
 def test_a_source_that_could_never_be_opened_is_offline_and_tried_on():
@@ -144,7 +147,34 @@ def test_a_refused_password_is_tried_every_thirty_seconds_at_most():
 
 def test_a_source_that_ends_at_once_is_not_opened_in_a_hot_loop():
     rig = _live(*[[IMAGE]] * 8).run()
-    assert rig.clock.waits[:8] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert rig.clock.waits[:8] == [1.0, 1.0, *[2.0] * 6]
+
+
+def test_a_source_that_does_not_answer_is_looked_for_every_two_seconds_and_then_opened_at_once():
+    rig = _live([IMAGE, GONE], REFUSED, [IMAGE])
+    rig.answers = [False, False, False, True, True]
+    assert rig.run().outbox.states[:5] == ["connecting", "online", "offline", "offline", "online"]
+    assert rig.clock.waits[:5] == [1.0, 2.0, 2.0, 2.0, 1.0]
+    assert rig.answers == []
+
+
+@pytest.mark.parametrize("cause", [Cause.ENDED, Cause.NOT_FOUND, Cause.CODEC, Cause.AUTH])
+def test_a_source_that_has_answered_is_not_looked_for(cause):
+    rig = _live(SourceError(cause, "said the camera"), [IMAGE])
+    rig.answers = [False]
+    assert "online" in rig.run().outbox.states
+    assert rig.answers == [False]
+
+
+def test_stopping_ends_the_look_for_a_source():
+    rig = _live(REFUSED)
+
+    def answers(_config):
+        rig.capture.stop()
+        return False
+
+    rig.capture._answers = answers
+    assert rig.run().outbox.states == ["connecting", "offline"]
 
 
 def test_silence_is_told_once_by_check_and_ends_with_the_next_picture():

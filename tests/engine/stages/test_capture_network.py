@@ -6,17 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
-from engine.clock import SystemClock
 from engine.errors import Cause
-from engine.ledger import Ledger
-from engine.sources.config import SourceConfig
-from engine.stages.capture import Capture
+from tests.support.capturing import capturing, wait_back
 from tests.support.clips import Clips
-from tests.support.outbox import Outbox
 from tests.support.rtsp import RtspCamera
 
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -31,55 +26,12 @@ def camera(tmp_path_factory) -> Iterator[RtspCamera]:
         yield camera
 
 
-@contextmanager
-def capturing(uri: str, **settings) -> Iterator[tuple[Outbox, Capture]]:
-    """A running capture with short pauses, and a supervisor that looks at it."""
-    clock, ledger, over = SystemClock(), Ledger(), Event()
-    settings = {"open_timeout_s": 5, "read_timeout_s": 5, **settings}
-    outbox = Outbox(ledger)
-    capture = Capture(
-        SourceConfig(id="door", uri=uri, **settings),
-        outbox,
-        ledger,
-        clock,
-        paced=True,
-        epoch_s=clock.monotonic(),
-        jitter=lambda: 0.0,
-    )
-
-    def supervise() -> None:
-        while not over.wait(0.05):
-            capture.check()
-
-    threads = [Thread(target=capture.run), Thread(target=supervise)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield outbox, capture
-    finally:
-        over.set()
-        capture.stop()
-        for thread in threads:
-            thread.join(20)
-        assert not any(thread.is_alive() for thread in threads)
-        counts = ledger.snapshot()["door"]
-        assert counts.in_flight == 0
-        assert counts.captured == sum(counts.outcomes.values())
-
-
-def _back(outbox: Outbox) -> None:
-    """Wait until the source is online and three more frames have come."""
-    outbox.wait_until(lambda box: box.states[-1] == "online")
-    seen = len(outbox.frames)
-    outbox.wait_until(lambda box: len(box.frames) >= seen + 3)
-
-
 def test_a_cut_connection_comes_back_and_time_goes_on(camera):
     with capturing(camera.url()) as (outbox, capture):
-        _back(outbox)
+        wait_back(outbox)
         camera.kick()
         outbox.wait_until(lambda box: "offline" in box.states)
-        _back(outbox)
+        wait_back(outbox)
         assert outbox.states == ["connecting", "online", "offline", "online"]
         assert outbox.statuses[2].cause is Cause.ENDED
         assert capture.snapshot().reconnects == 1
@@ -90,33 +42,33 @@ def test_a_cut_connection_comes_back_and_time_goes_on(camera):
 
 def test_a_camera_that_reboots_is_found_again_on_its_port(camera):
     with capturing(camera.url()) as (outbox, capture):
-        _back(outbox)
+        wait_back(outbox)
         camera.stop()
         outbox.wait_until(lambda box: "offline" in box.states)
         camera.start()
-        _back(outbox)
+        wait_back(outbox)
         assert outbox.states.count("offline") == 1
         assert capture.failure is None
 
 
 def test_a_short_freeze_is_told_as_stalled_and_passes_without_reconnecting(camera):
     with capturing(camera.url(), stall_after_s=1) as (outbox, _capture):
-        _back(outbox)
+        wait_back(outbox)
         camera.frozen = True
         outbox.wait_until(lambda box: "stalled" in box.states)
         camera.frozen = False
-        _back(outbox)
+        wait_back(outbox)
         assert outbox.states == ["connecting", "online", "stalled", "online"]
         assert camera.opened == 1
 
 
 def test_a_long_freeze_ends_in_a_timeout_and_a_new_connection(camera):
     with capturing(camera.url(), read_timeout_s=2, open_timeout_s=2, stall_after_s=1) as (outbox, _capture):
-        _back(outbox)
+        wait_back(outbox)
         camera.frozen = True
         outbox.wait_until(lambda box: "offline" in box.states)
         camera.frozen = False
-        _back(outbox)
+        wait_back(outbox)
         assert outbox.states == ["connecting", "online", "stalled", "offline", "online"]
         assert outbox.statuses[3].cause is Cause.TIMEOUT
 
@@ -167,22 +119,22 @@ def test_gstreamers_camera_is_read_freezes_dies_and_returns(transport):
     with gst_camera("0") as (process, port):
         address = f"rtsp://127.0.0.1:{port}/cam"
         with capturing(address, transport=transport, stall_after_s=1) as (outbox, _capture):
-            _back(outbox)
+            wait_back(outbox)
             process.send_signal(signal.SIGSTOP)
             outbox.wait_until(lambda box: "stalled" in box.states)
             process.send_signal(signal.SIGCONT)
-            _back(outbox)
+            wait_back(outbox)
             process.kill()
             outbox.wait_until(lambda box: "offline" in box.states)
             with gst_camera(port):
-                _back(outbox)
+                wait_back(outbox)
 
 
 @pytest.mark.usefixtures("gstreamer")
 def test_gstreamers_camera_checks_the_password():
     with gst_camera("0", "admin", "p@ss") as (_process, port):
         with capturing(f"rtsp://admin:p%40ss@127.0.0.1:{port}/cam") as (outbox, _capture):
-            _back(outbox)
+            wait_back(outbox)
         with capturing(f"rtsp://admin:S3cret@127.0.0.1:{port}/cam") as (outbox, _capture):
             outbox.wait_until(lambda box: "offline" in box.states)
             assert outbox.statuses[-1].cause is Cause.AUTH
