@@ -16,9 +16,10 @@ from engine.errors import ConfigError
 from engine.fields import Name, NonNegative, Positive, Unit, settings
 from engine.items import Floats
 from trainer import faceset
-from trainer.faceset import FaceSet, Origin, open_faces, unknown
+from trainer.faceset import FaceSet, open_faces, unknown
 from trainer.labels import FERPLUS, Answers, canonical
 from trainer.recipes import read_yaml, to_settings
+from trainer.rights import Origin
 
 TOTAL = 250
 """Votes that a blended distribution is written as: whole numbers that fit into a byte."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ConfigError
-from trainer.faceset import Origin
 from trainer.labels import FERPLUS
+from trainer.rights import Origin
 from trainer.sources.base import TRAIN, LabelSet, PictureReader, Record, Source, folders_in, pictures_in
 
 NAME = "unlabelled"
