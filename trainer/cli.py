@@ -17,6 +17,7 @@ COMMANDS = {
     "detector": ("trainer.commands.detector", "Label pictures for a face detector; train, measure, export it."),
     "collect": ("trainer.commands.collect", "Record labelled faces of your own from a camera or a file."),
     "fit": ("trainer.commands.fit", "Train a recipe, or go on with an interrupted run."),
+    "average": ("trainer.commands.average", "Average runs that began from the same weights."),
     "tune": ("trainer.commands.tune", "Search for better settings of a recipe."),
     "crossval": ("trainer.commands.crossval", "Train and score on k parts of the data."),
     "evaluate": ("trainer.commands.evaluate", "Measure a model on one split."),
