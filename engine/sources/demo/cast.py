@@ -94,7 +94,7 @@ ACTS = (
 class Cast:
     """The photo with what its faces do at a moment. One thread.
 
-    Each strength of an expression is drawn when it is first needed and kept: 0.1 MB each, 5 MB in all.
+    Each strength of an expression is drawn when it is first needed and kept: 0.1 MB each, 6 MB in all.
     """
 
     def __init__(self, photo: Image, acts: Sequence[Act] = ACTS) -> None:
