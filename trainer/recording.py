@@ -33,8 +33,9 @@ class Plan:
     person: str | None = None
 
 
-def source_config(address: str) -> SourceConfig:
-    """The engine's source at `address`: `webcam:0`, a file or folder, an RTSP or HTTP address.
+def source_config(address: str, option: str = "--source") -> SourceConfig:
+    """The engine's source at `address`: `webcam:0`, a file or folder, an RTSP or HTTP address. Messages begin with
+    `option`.
 
     Raises:
         ConfigError: the address is none that the engine opens, or a file that does not exist.
@@ -44,9 +45,9 @@ def source_config(address: str) -> SourceConfig:
     except ValueError as error:  # pydantic's, whose message has its reason on an indented line
         reasons = [line.strip() for line in str(error).splitlines() if line.startswith("  ")]
         reason = reasons[0].removeprefix("Value error, ").split(" [type=")[0] if reasons else str(error)
-        raise ConfigError(f"--source {shown(address)!r}: {reason}") from error
+        raise ConfigError(f"{option} {shown(address)!r}: {reason}") from error
     if is_lossless(source) and not path_of(source.uri).exists():
-        raise ConfigError(f"--source {source.uri}: no such file or folder")
+        raise ConfigError(f"{option} {source.uri}: no such file or folder")
     return source
 
 

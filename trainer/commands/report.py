@@ -1,6 +1,7 @@
 """`moodline-train report`: run folders as a page to read."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from trainer.faceset import open_faces
 from trainer.report.build import Chapter, build, write, write_page
 from trainer.report.examples import Network
 from trainer.report.runs import gather, read_json
+from trainer.subjects import open_subject, with_temperature
+from trainer.unseen.cutting import serving_detector
+from trainer.unseen.sheet import Sheet, open_clips
+from trainer.unseen.sheet import contact_sheet as contact_sheet_of
 
 _FILE = click.Path(path_type=Path)
 
@@ -24,30 +29,43 @@ _FILE = click.Path(path_type=Path)
 @click.option("--data", type=_FILE, help="The folder written by `prepare`; shows its faces.")
 @click.option("--out", type=_FILE, help="The page to write (.html).  [default: report.html]")
 @click.option("--no-pictures", is_flag=True, help="Show no face of --data: a page that may be passed on.")
+@click.option("--contact-sheet", metavar="VIDEO", multiple=True,
+              help="Show 60 faces of this clip (a file, a folder of frames) and what the model says. "
+              "Repeat it.")  # fmt: skip
 @click.option("--beside", metavar="MODEL.onnx", type=_FILE, multiple=True,
               help="Write MODEL.report.html, without pictures, for the dashboard of an engine that runs MODEL, an "
               "export of the first RUN. Repeat it for variants.")  # fmt: skip
 def report(
-    folders: tuple[Path, ...], data: Path | None, out: Path | None, no_pictures: bool, beside: tuple[Path, ...]
+    folders: tuple[Path, ...],
+    data: Path | None,
+    out: Path | None,
+    no_pictures: bool,
+    contact_sheet: tuple[str, ...],
+    beside: tuple[Path, ...],
 ) -> None:
     """Write a report on the model in the first RUN, as one HTML page and as Markdown beside it.
 
     Further RUN folders add what they hold: tables of models, cross-validation, trials, other models. With --data
-    the page shows faces of that data set; mind who may see them.
+    the page shows faces of that data set, with --contact-sheet those of clips; mind who may see them.
 
     \b
     moodline-train report runs/first --data runs/fer2013 --out report.html
     moodline-train report runs/first runs/compare runs/ckplus-sequences --data runs/fer2013
+    moodline-train report runs/first --data runs/fer2013 --contact-sheet party.mp4 --contact-sheet talk.mp4
     moodline-train report runs/first --data runs/fer2013 --beside models/mine.onnx
     """
     if out is not None and beside:
         raise ConfigError("--out and --beside: give one of them; --beside says itself where its pages go")
+    if contact_sheet and (no_pictures or beside):
+        raise ConfigError("--contact-sheet shows faces; leave it or --no-pictures and --beside away")
     page = out or Path("report.html")
     if page.suffix != ".html":
         raise ConfigError(f"--out {str(page)!r} must end in .html")
     for model in beside:
         _check_export(model, folders[0])
     material = gather(folders, data, open_faces(data) if data else None, pictures=not (no_pictures or beside))
+    if contact_sheet:
+        material = replace(material, sheet=_sheet(folders[0], contact_sheet))
     document = build(material, _network, datetime.now(UTC), _watched)
     for model in beside:
         write_page(document, report_path(model))
@@ -57,6 +75,13 @@ def report(
     if not beside:
         page, twin = write(document, page)
         click.echo(f"{page}: {_size(page)}, opens in any browser; Markdown in {twin}")
+
+
+def _sheet(run: Path, addresses: tuple[str, ...]) -> Sheet:
+    clips = open_clips(addresses)
+    subject = with_temperature(open_subject(str(run)), run)
+    with tqdm(desc="contact sheet", unit="frame", leave=False, disable=None) as bar:
+        return contact_sheet_of(subject, serving_detector(threads=2), clips, progress=bar.update)
 
 
 def _size(page: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from engine.errors import ConfigError
 from trainer.faceset import FaceSet
 from trainer.labels import Ints, canonical
+from trainer.unseen.sheet import Sheet
 
 Facts = dict[str, Any]
 PREFERRED = (("test", "validation", "train"), ("aligned", "whole"), ("majority", "label", "plurality"))
@@ -159,7 +160,7 @@ def read_lines(path: Path) -> tuple[Facts, ...]:
 class Material:
     """Everything a report is made of. `main` is the model it is about; `others` are further run folders.
 
-    Without `pictures` nobody of the data set is shown, though its labels are used.
+    Without `pictures` nobody of the data set is shown, though its labels are used. `sheet` holds faces of clips.
     """
 
     main: Run
@@ -168,6 +169,7 @@ class Material:
     data_folder: Path | None = None
     data_facts: Facts = field(default_factory=dict)
     pictures: bool = True
+    sheet: Sheet | None = None
 
     @property
     def all(self) -> tuple[Run, ...]:

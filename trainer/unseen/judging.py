@@ -71,8 +71,7 @@ def _score(subject: Subject, faces: UnseenSet, rows: Ints) -> Floats:
     parts = []
     for start in tqdm(range(0, len(rows), _CHUNK), desc=f"{subject.name} {faces.name}", leave=False, disable=None):
         part = rows[start : start + _CHUNK]
-        chips = faces.chips[part]
-        logits = subject.logits(chips if subject.colour else _gray(chips))
+        logits = logits_of(subject, faces.chips[part])
         bad = np.flatnonzero(~np.isfinite(logits).all(1))
         if len(bad):
             raise ModelError(
@@ -83,8 +82,11 @@ def _score(subject: Subject, faces: UnseenSet, rows: Ints) -> Floats:
     return np.concatenate(parts)
 
 
-def _gray(chips: Image) -> Image:
-    return np.stack([cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY) for chip in chips])
+def logits_of(subject: Subject, chips: Image) -> Floats:
+    """Logits float32 `(n, C)` of faces uint8 BGR `(n, S, S, 3)`, which a model of gray faces gets in gray."""
+    if subject.colour:
+        return subject.logits(chips)
+    return subject.logits(np.stack([cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY) for chip in chips]))
 
 
 def summary(subject: Subject, judged: Sequence[Judged]) -> dict[str, Any]:

@@ -11,11 +11,12 @@ import pytest
 
 from engine.modelcard import ModelCard, report_path, sha256_of
 from engine.pixels import InputSpec
+from tests.trainer.unseen.drawn import write_faces
 from trainer import cli
 
 CHAPTERS = (
     "Summary", "Method", "The data", "Learning curves", "Models compared",
-    "Faces it was never trained on", "Class by class", "Hardest mistakes",
+    "Faces it was never trained on", "Class by class", "Faces of clips", "Hardest mistakes",
     "Where the network looks", "Calibration", "Slices", "Export variants", "Cross-validation and tuning", "Cost",
     "Limitations", "Ethics and intended use",
 )  # fmt: skip
@@ -27,14 +28,16 @@ def whole(template, tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     shutil.copytree(template, root, dirs_exist_ok=True)
     place = SimpleNamespace(root=root, **{name: root / name for name in ("run", "data", "table", "cv", "tune")})
-    page, twin = report(place)
+    clip = write_faces(root / "clip", [f"{number}.png" for number in range(3)])
+    page, twin = report(place, sheet=clip)
     return SimpleNamespace(page=page, twin=twin, root=root)
 
 
-def report(place, *runs, data=True):
+def report(place, *runs, data=True, sheet=None):
     folders = [str(run) for run in runs or (place.run, place.table, place.cv, place.tune)]
     out = place.root / "out" / "page.html"
     arguments = ["report", *folders, *(["--data", str(place.data)] if data else []), "--out", str(out)]
+    arguments += ["--contact-sheet", str(sheet)] if sheet else []
     assert cli.run(arguments) == 0
     page, twin = (path.read_text(encoding="utf-8") for path in (out, out.with_suffix(".md")))
     return page.replace("\N{NO-BREAK SPACE}", " "), twin.replace("\N{NO-BREAK SPACE}", " ")
@@ -98,6 +101,20 @@ def test_the_twin_shows_only_pictures_that_are_there(whole):
     assert all((whole.root / "out" / name).is_file() for name in shown)
     for drawing in (whole.root / "out" / "page-images").glob("*.svg"):
         assert 'fill="white"' in drawing.read_text(encoding="utf-8")
+
+
+def test_a_contact_sheet_shows_faces_of_clips_with_what_the_model_says(whole):
+    chapter = whole.twin.split("\n## Faces of clips\n")[1].split("\n## ")[0]
+    assert len(re.findall(r"\(page-images/sheet-\d\d\.jpg\)", chapter)) == 3
+    assert "3 faces, sampled evenly from clip" in chapter and "below the engine's `min_confidence`" in chapter
+
+
+def test_a_page_without_pictures_has_no_contact_sheet(place, capsys):
+    arguments = ["report", str(place.run), "--contact-sheet", str(place.root)]
+    for option in (["--no-pictures"], ["--beside", str(place.root / "model.onnx")]):
+        assert cli.run([*arguments, *option]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert "--contact-sheet shows faces" in said
 
 
 VOTES = {"name": "FER+ votes", "use": "trained on", "terms": "MIT"}
