@@ -7,7 +7,7 @@ from typing import Any
 from engine.errors import Cause, SourceError
 from engine.sources.av_reader import Decoder
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Picture, RateCap
+from engine.sources.picture import Losses, Picture, RateCap
 from engine.sources.recording import FORMATS as _RECORDED
 
 _HTTP_FORMATS = f"hls,mpjpeg,mjpeg,aac,mp3,{_RECORDED}"
@@ -18,7 +18,7 @@ _NAP_S = 0.2
 
 
 class LiveReader:
-    """A network stream. Pictures flagged as damaged are left out; `playout` holds back those that are early."""
+    """A network stream. The decoder leaves out damaged pictures; `playout` holds back those that are early."""
 
     duration_s: float | None = None
     started_at: datetime | None = None
@@ -49,10 +49,14 @@ class LiveReader:
         deadline_s = time.monotonic() + limit_s
         while True:
             frame = self._decoder.next_frame()
-            if frame is not None and not frame.is_corrupt:
+            if frame is not None:
                 return frame
             if time.monotonic() > deadline_s:
                 raise SourceError(Cause.CODEC, f"{self._config.shown}: no undamaged picture for {limit_s:g} s")
+
+    @property
+    def losses(self) -> Losses:
+        return self._decoder.losses
 
     def close(self) -> None:
         self._early = None

@@ -14,6 +14,7 @@ from engine.numbering import Numbering
 from engine.redact import redact
 from engine.sources.config import SourceConfig
 from engine.sources.health import LOOK_EVERY_S, Backoff, Health
+from engine.sources.picture import NO_LOSSES
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
 from engine.status import SourceSnapshot
 
@@ -146,9 +147,16 @@ class Capture:
 
     def _read_all(self, reader: Reader) -> None:
         seen = False
+        counted = NO_LOSSES
         while not self._stop.is_set():
             asked_s = self._clock.monotonic()
-            picture = reader.read()
+            try:
+                picture = reader.read()
+            finally:
+                # Also when reading ends: what was lost at the very end counts.
+                counted, new = reader.losses, reader.losses.since(counted)
+                self._count(new.lost, Outcome.LOST)
+                self._count(new.damaged, Outcome.DAMAGED)
             now_s = self._clock.monotonic()
             if self._leaving is not None:
                 return

@@ -12,6 +12,8 @@ _CAMERA = f"{_H264} -bf 0 -g 15 -x264-params aud=1:repeat-headers=1:slices=1:sce
 _TWO_S = _TEST_CARD.format(rate=25, seconds=2)
 _HALF_S = _TEST_CARD.format(rate=10, seconds=0.5)
 
+_MOVING = "-f lavfi -i testsrc2=size=320x240:rate=25 -t 4"
+
 # Name -> what ffmpeg is told. 50 pictures in 2 s, where nothing else is said.
 RECIPES = {
     "plain.mp4": f"{_TWO_S} {_H264} -bf 2 -g 25 -movflags +faststart",
@@ -22,6 +24,16 @@ RECIPES = {
     "plain.ts": f"{_TWO_S} {_H264} -bf 2 -g 25",
     "plain.h264": f"{_TWO_S} {_H264} -bf 0 -g 25",
     "slow.gif": _HALF_S,  # 5 pictures
+    # 100 pictures in 4 s, a key frame each second, no two alike: what damage does shows.
+    "moving.mp4": f"{_MOVING} {_H264} -bf 2 -g 25 -sc_threshold 0",
+    "moving.ts": "-i moving.mp4 -c copy",
+    "moving.mkv": "-i moving.mp4 -c copy",
+    "moving.avi": f"{_MOVING} -c:v mpeg4 -b:v 800k -g 25 -sc_threshold 1000000000",
+    # Whole files whose clocks are easily misread.
+    "trimmed.mp4": "-ss 1.3 -i index_last.mp4 -c copy",  # an edit list hides the frames before 1.3 s
+    "late_video.mkv": "-f lavfi -i sine=d=6 -itsoffset 2 -i plain.mp4 -map 0 -map 1 -c:v copy -c:a aac",
+    "long_sound.mkv": "-f lavfi -i sine=d=6 -i plain.mp4 -map 0 -map 1 -c:v copy -c:a aac",
+    "still.ogv": "-f lavfi -i color=blue:size=320x240:rate=25 -t 2 -c:v libtheora",  # most packets are empty: repeats
     "grey.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray",
     "grey16.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray16le",
     "alpha.mov": f"{_HALF_S} -c:v qtrle -pix_fmt argb",

@@ -15,7 +15,7 @@ from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
 from engine.sources.demo.cast import ACTS, CYCLE_S, SIZE, Cast
-from engine.sources.picture import Declared, Picture
+from engine.sources.picture import NO_LOSSES, Declared, Picture
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class DemoReader:
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None
+    losses = NO_LOSSES
 
     def __init__(self, cast: Cast, fps: float, clock: Clock) -> None:
         self._cast = cast

@@ -10,6 +10,7 @@ from engine.items import Frame
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.sources.config import SourceConfig
+from engine.sources.picture import Losses
 from engine.stages.capture import Capture
 from engine.testing import FakeClock, ScriptedSource, opening
 from tests.support.outbox import Outbox
@@ -377,3 +378,14 @@ def test_frames_are_numbered_on_when_a_source_comes_back():
         rig = Rig(ScriptedSource(_images(2)), uri="a.mp4", indices=indices).run()
         numbered += [frame.index for frame in rig.outbox.frames]
     assert numbered == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("uri", ["a.mp4", "rtsp://cam/1"])
+def test_what_a_reader_lost_is_counted_also_when_nothing_follows(uri):
+    rig = Rig(uri=uri)
+    script = [IMAGE, Losses(lost=3), IMAGE, Losses(lost=1, damaged=2), rig.capture.stop]
+    rig.plays(ScriptedSource(script))
+    rig.run()
+    outcomes = rig.counts.outcomes
+    assert (outcomes[Outcome.LOST], outcomes[Outcome.DAMAGED]) == (4, 2)
+    assert rig.counts.captured == sum(outcomes.values()) == 8 - rig.counts.in_flight

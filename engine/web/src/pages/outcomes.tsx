@@ -4,7 +4,7 @@ import { Card } from "../parts/basics";
 import { has, t } from "../text";
 import type { Source, Status } from "../types";
 
-const FRAMES = ["inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "failed"] as const;
+const FRAMES = ["inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "lost", "damaged", "failed"] as const;
 const CHIPS = ["classified", "gated", "dropped_queue"] as const;
 
 type Counts = Record<string, number>;

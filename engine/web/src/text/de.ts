@@ -386,6 +386,8 @@ export const de: Record<Key, string> = {
   "outcome.skipped_motion": "übersprungen: nichts bewegte sich",
   "outcome.dropped_stale": "verworfen: zu alt",
   "outcome.dropped_queue": "verworfen: Schlange voll",
+  "outcome.lost": "unterwegs verloren oder unlesbar",
+  "outcome.damaged": "ausgelassen: beschädigt",
   "outcome.failed": "gescheitert",
   "chip.classified": "bestimmt",
   "chip.gated": "ausgelassen: klein, unscharf, dunkel oder abgewandt",

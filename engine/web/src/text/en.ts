@@ -385,6 +385,8 @@ export const en = {
   "outcome.skipped_motion": "skipped: nothing moved",
   "outcome.dropped_stale": "dropped: too old",
   "outcome.dropped_queue": "dropped: queue full",
+  "outcome.lost": "lost on the way or unreadable",
+  "outcome.damaged": "left out: damaged",
   "outcome.failed": "failed",
   "chip.classified": "classified",
   "chip.gated": "left out: small, blurred, dark or turned away",
