@@ -3,7 +3,7 @@
 At run time they are plain dicts, exactly as they were sent. For a type checker `event["type"]` tells them apart.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -26,6 +26,7 @@ State = Literal["connecting", "online", "stalled", "offline", "ended"]
 ShownState = Literal["connecting", "online", "stalled", "offline", "ended", "paused"]
 """A source that is paused has ended, as events tell it."""
 Cause = Literal["auth", "not_found", "refused", "timeout", "codec", "ended"]
+Reason = Literal["undecided", "faded", "unreadable", "unseen"]
 Gate = Literal["small", "blurred", "profile", "dark", "low_score"]
 
 
@@ -51,16 +52,34 @@ class FrameSize(TypedDict):
 class Emotion(TypedDict):
     """What a track shows."""
 
-    label: Annotated[str | None, Field(description="Null while the evidence is too young or too weak.")]
-    confidence: Unit
-    dwell_s: Annotated[float, Field(ge=0, description="How long the label has held, in seconds.")]
+    label: Annotated[str | None, Field(description="Null where nothing is said of the face.")]
+    confidence: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="The label's score; in `before` its score when it last led. With a null label the best score.",
+        ),
+    ]
+    dwell_s: Annotated[
+        float, Field(ge=0, description="How long the label has held, in seconds, from when its evidence began.")
+    ]
 
 
 @closed
 class ScoredEmotion(Emotion):
     """What a track shows now."""
 
-    scores: dict[str, Unit]
+    scores: Annotated[dict[str, Unit], Field(description="Empty where the face cannot be read.")]
+    reason: NotRequired[
+        Annotated[
+            Reason,
+            Field(
+                description="Why the label is null. undecided: too little evidence. faded: what it showed is gone. "
+                "unreadable: no chip was good enough for a while, `gated` says why. unseen: not found for a while."
+            ),
+        ]
+    ]
 
 
 @closed
@@ -90,6 +109,12 @@ class TrackEvent(TypedDict):
     age_s: NonNegative
     bbox: Bbox
     frame: FrameSize
+    since_s: NotRequired[
+        Annotated[
+            float,
+            Field(ge=0, description="Of emotion_changed: the stream time at which the evidence for it began."),
+        ]
+    ]
     before: Emotion | None
     after: ScoredEmotion | None
     quality: Unit | None

@@ -4,13 +4,15 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 from engine import ids
 from engine.clock import Clock, rfc3339
-from engine.items import Box, EmotionEvent, FaceChip, SourceStatus, TrackEnded
+from engine.items import Box, EmotionEvent, FaceChip, SourceStatus, TrackEnded, Unseen
+from engine.words import sure_of
 
 SCHEMA_VERSION = "1.0"
+Reason = Literal["undecided", "faded", "unreadable", "unseen"]
 
 
 @cache
@@ -23,12 +25,22 @@ def event_schema() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """What a track is judged to show. `label` is None while the evidence is too young or too weak."""
+    """What a track is judged to show. `label` is None where nothing is said; then `reason` says why.
+
+    `gates` are those of the last chip of a face that is `unreadable`.
+    """
 
     label: str | None
     confidence: float
     dwell_s: float
     scores: dict[str, float]
+    reason: Reason | None = None
+    gates: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> float | None:
+        """The confidence, where it may stand beside the label; None where there is no label or another class leads."""
+        return sure_of(self.after())
 
     def before(self) -> dict[str, Any]:
         return {
@@ -38,7 +50,12 @@ class Emotion:
         }
 
     def after(self) -> dict[str, Any]:
-        return {**self.before(), "scores": {label: round(score, 4) for label, score in self.scores.items()}}
+        reason = {"reason": self.reason} if self.reason else {}
+        return {
+            **self.before(),
+            "scores": {label: round(score, 4) for label, score in self.scores.items()},
+            **reason,
+        }
 
 
 class EventBuilder:
@@ -52,9 +69,15 @@ class EventBuilder:
         self._seq = 0
 
     def of_track(
-        self, kind: str, seen: FaceChip | TrackEnded, before: Emotion | None, after: Emotion | None
+        self,
+        kind: str,
+        seen: FaceChip | Unseen | TrackEnded,
+        before: Emotion | None,
+        after: Emotion | None,
+        since_s: float | None = None,
     ) -> EmotionEvent:
-        """An event of type `new`, `emotion_changed`, `update` or `end`."""
+        """An event of type `new`, `emotion_changed`, `update` or `end`; `since_s` is when a change began."""
+        since = {} if since_s is None else {"since_s": round(since_s, 3)}
         quality = seen.quality if isinstance(seen, FaceChip) else None
         return self._event(
             kind,
@@ -66,6 +89,7 @@ class EventBuilder:
                 "age_s": round(seen.age_s, 3),
                 "bbox": pixel_box(seen.box, seen.frame_size),
                 "frame": {"width": seen.frame_size[0], "height": seen.frame_size[1]},
+                **since,
                 "before": before.before() if before else None,
                 "after": after.after() if after else None,
                 "quality": round(quality.score, 4) if quality else None,
@@ -91,7 +115,9 @@ class EventBuilder:
             },
         )
 
-    def _event(self, kind: str, seen: FaceChip | TrackEnded | SourceStatus, body: dict[str, Any]) -> EmotionEvent:
+    def _event(
+        self, kind: str, seen: FaceChip | Unseen | TrackEnded | SourceStatus, body: dict[str, Any]
+    ) -> EmotionEvent:
         self._seq += 1
         source_id = seen.source_id if isinstance(seen, SourceStatus) else seen.key.source_id
         document = {

@@ -91,6 +91,8 @@ class TrackedFace:
     predicted: bool = False
     seen_box: Box | None = None
     """Of a predicted face: where it was seen last."""
+    unseen_s: float = 0.0
+    """Of a predicted face: for how long it has not been seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,26 @@ class TrackEnded:
     box: Box
     frame_size: tuple[int, int]
     age_s: float
+    received_s: float = 0.0
+    lossless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A confirmed track's face that has not been seen for a while: where it is, is a prediction.
+
+    `looked` says whether the detector looked at this frame and missed it. On other frames nobody knows.
+    """
+
+    key: TrackKey
+    track_uid: str
+    frame_index: int
+    time_s: float
+    captured_at: datetime
+    box: Box
+    frame_size: tuple[int, int]
+    age_s: float
+    looked: bool
     received_s: float = 0.0
     lossless: bool = False
 

@@ -1,5 +1,8 @@
 """Numbers as people read them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 def counted(count: int, what: str) -> str:
     """
@@ -18,3 +21,29 @@ def size_of(count: int) -> str:
     if count >= 50_000:
         return f"{count / 1e6:.1f} MB"
     return f"{count / 1e3:.1f} kB" if count >= 1000 else counted(count, "byte")
+
+
+def sure_of(shown: dict[str, Any]) -> float | None:
+    """The confidence of `before` or `after`, where it may stand beside the label.
+
+    None where there is no label, and where another class has the best score by now.
+
+    >>> sure_of({"label": "neutral", "confidence": 0.19, "scores": {"neutral": 0.19, "anger": 0.7}})
+    """
+    if shown.get("label") is None:
+        return None
+    confidence = float(shown["confidence"])
+    return confidence if confidence >= max((shown.get("scores") or {}).values(), default=0.0) else None
+
+
+def unread(shown: dict[str, Any], gated: Sequence[str]) -> str | None:
+    """Why the face of an event cannot be read, in words; None where it can.
+
+    >>> unread({"label": None, "reason": "unreadable"}, ["dark", "small"])
+    'not readable: dark, small'
+    """
+    if shown.get("reason") == "unseen":
+        return "not readable: hidden"
+    if shown.get("reason") == "unreadable" or (gated and not shown):
+        return f"not readable: {', '.join(gated)}"
+    return None

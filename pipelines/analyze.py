@@ -10,7 +10,7 @@ from typing import IO, Any
 from engine import jsontext
 from engine.errors import Cause, OutputError, SourceError
 from engine.events import Emotion
-from engine.items import EmotionEvent, FaceChip
+from engine.items import EmotionEvent, FaceChip, Unseen
 from engine.sources.av_writer import VideoWriter
 from engine.sources.config import SourceConfig
 from engine.sources.reader import Picture, Reader, open_reader
@@ -74,7 +74,7 @@ class TrackSummary:
         self.end_s = max(self.end_s, self.start_s + document["age_s"])
         before = document["before"]
         self.label = ((document["after"] or before) or {}).get("label", self.label)
-        if document["type"] == "emotion_changed":
+        if document["type"] == "emotion_changed" and document["after"]["label"]:
             self.changes += 1
         if before and before["label"] and document["type"] in {"emotion_changed", "end"}:
             self.dwell_s[before["label"]] += before["dwell_s"]
@@ -102,9 +102,10 @@ class Onlooker:
         if seen:
             self.frames[tracked.frame.index] = seen
 
-    def on_emotion(self, chip: FaceChip, emotion: Emotion | None) -> None:
-        self._times[chip.key.track_id].append(chip.time_s)
-        self._emotions[chip.key.track_id].append((emotion, chip.quality.gated))
+    def on_emotion(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:
+        gated = seen.quality.gated if isinstance(seen, FaceChip) else ()
+        self._times[seen.key.track_id].append(seen.time_s)
+        self._emotions[seen.key.track_id].append((emotion, gated))
 
     def marks(self, index: int, time_s: float) -> tuple[FaceMark, ...]:
         return tuple(self._mark(seen, time_s) for seen in self.frames.get(index, ()))

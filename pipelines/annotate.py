@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.events import Emotion
 from engine.items import Box, Image
+from engine.words import unread
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _LIGHT, _UNSURE = (24, 24, 24), (245, 245, 245), (150, 150, 150)
@@ -52,15 +53,16 @@ def _draw(image: Image, mark: FaceMark, scale: float) -> None:
     colour = colour_of(mark.emotion.label if mark.emotion else None)
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, max(1, round((1 if mark.predicted else 2) * scale)), cv2.LINE_AA)
     _tag(image, _words(mark), (x1, y1), colour, scale)
-    if mark.emotion:
+    if mark.emotion and mark.emotion.scores:
         _bars(image, mark.emotion, (x2 + round(6 * scale), y1 + round(4 * scale)), scale)
 
 
 def _words(mark: FaceMark) -> str:
+    """The label with its score where it leads, or why there is none."""
     emotion = mark.emotion
     if emotion and emotion.label:
-        return f"{mark.track_id} {emotion.label} {emotion.confidence:.0%}"
-    return f"{mark.track_id} {'/'.join(mark.gated) or '...'}"
+        return f"{mark.track_id} {emotion.label}" + ("" if emotion.sure is None else f" {emotion.sure:.0%}")
+    return f"{mark.track_id} {unread(emotion.after() if emotion else {}, mark.gated) or '...'}"
 
 
 def _tag(image: Image, words: str, corner: tuple[int, int], colour: tuple[int, int, int], scale: float) -> None:

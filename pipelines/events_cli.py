@@ -1,6 +1,7 @@
 """`moodline events`: follow what is being published on Redis."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.bus import BusConfig
 from engine.client import NEWEST, OLDEST, Received, subscribe
 from engine.errors import ConfigError
 from engine.redact import shown
+from engine.words import sure_of, unread
 
 INTERRUPTED = 130
 _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
@@ -102,11 +104,16 @@ def _told(event: dict[str, Any]) -> str:
     if event.get("type") == "status":
         happened = " ".join(filter(None, (event["state"], event["cause"], event["detail"])))
     else:
-        happened = f"#{event['track_id']} {_emotion(event['before'])} -> {_emotion(event['after'])}"
+        before, after = _emotion(event["before"]), _emotion(event["after"], event["gated"])
+        happened = f"#{event['track_id']} {before} -> {after}"
     return f"{event['captured_at']} {event['source_id']} {event['type']} {happened}"
 
 
-def _emotion(emotion: dict[str, Any] | None) -> str:
+def _emotion(emotion: dict[str, Any] | None, gated: Sequence[str] = ()) -> str:
+    """A label with its score where it leads, and without one where it does not."""
+    if why := unread(emotion or {}, gated):
+        return why
     if emotion is None:
         return "-"
-    return f"{emotion['label'] or 'unclear'} {emotion['confidence']:.2f}"
+    sure = sure_of(emotion)
+    return (emotion["label"] or "unclear") + ("" if sure is None else f" {sure:.2f}")

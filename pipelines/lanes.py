@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from engine.channel import Channel
-from engine.items import FaceChip, Frame, SourceStatus, TrackEnded
+from engine.items import FaceChip, Frame, SourceStatus, TrackEnded, Unseen
 
 CAMERAS = 4096
 """No worker takes frames of more sources than this at once."""
@@ -21,7 +21,7 @@ STORED_AT_ONCE = 1000
 STORE_WITHIN_S = 0.05
 """Live events wait for each other this long, to be stored in one transaction."""
 
-Chipped = FaceChip | TrackEnded | SourceStatus
+Chipped = FaceChip | Unseen | TrackEnded | SourceStatus
 
 
 def frame_channel(abreast: int = 1) -> Channel[Any]:
@@ -51,7 +51,7 @@ def event_channel() -> Channel[Any]:
 
 
 def _is_live(item: Any) -> bool:
-    return isinstance(item, Frame | FaceChip) and not item.lossless
+    return isinstance(item, Frame | FaceChip | Unseen) and not item.lossless
 
 
 def _chip_lane(item: Chipped) -> Hashable:

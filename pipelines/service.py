@@ -14,7 +14,7 @@ from engine.clock import Clock, SystemClock
 from engine.errors import ConfigError, HistoryError
 from engine.events import Emotion
 from engine.history import History, Retention
-from engine.items import FaceChip
+from engine.items import FaceChip, Unseen
 from engine.ledger import NO_FRAMES
 from engine.preview import Shots, Thumbnails
 from engine.preview.thumbnails import KEPT_S
@@ -152,10 +152,10 @@ class Service:
             removed=machine.ledger.removed() if machine else NO_FRAMES,
         )
 
-    def _judged(self, chip: FaceChip, emotion: Emotion | None) -> None:
-        self._shots.on_emotion(chip, emotion)
-        if self._thumbnails:
-            self._thumbnails.on_emotion(chip, emotion)
+    def _judged(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:
+        self._shots.on_emotion(seen, emotion)
+        if self._thumbnails and isinstance(seen, FaceChip):
+            self._thumbnails.on_emotion(seen, emotion)
 
     def _forget_track(self, fingerprint: str) -> None:
         if self._thumbnails:

@@ -6,9 +6,13 @@ from typing import Any
 
 from engine import jsontext
 from engine.items import EmotionEvent
+from engine.words import sure_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_DATED_BACK = 60
+"""A label is entered for as many whole seconds before it was told at most."""
+_UNREAD = ("unreadable", "unseen")
 
 
 def event_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
@@ -64,7 +68,6 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
     document = event.document
     seen = datetime.fromisoformat(document["captured_at"])
     shown = _shown(document)
-    confidence = shown.get("confidence")
     return {
         "track_uid": event.track_uid,
         "run_id": event.run_id,
@@ -74,7 +77,7 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
         "last_seen": seen,
         "duration_s": float(document["age_s"]),
         "label": shown.get("label"),
-        "confidence": None if confidence is None else float(confidence),
+        "confidence": sure_of(shown),
         "state": "ended" if event.type == "end" else "active",
         "events": 1,
         "stored_at": stored_at,
@@ -85,23 +88,31 @@ def _track_row(event: EmotionEvent, stored_at: datetime) -> dict[str, Any]:
 def sample_rows(events: Iterable[EmotionEvent]) -> list[dict[str, Any]]:
     """The rows of table `samples` that `events` give: the latest reading of each track and second.
 
-    An `end` tells when it was decided on and reads nothing; what no chip was good enough for gives no reading.
+    A change counts from when its evidence began, so the seconds since then are among the rows. An `end` tells when
+    it was decided on and reads nothing. Time in which no chip was good enough gives no sample.
     """
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for event in events:
         reading = event.document.get("after")
-        if event.track_uid is None or not reading:
+        if event.track_uid is None or not reading or reading.get("reason") in _UNREAD:
             continue
-        second = second_of(datetime.fromisoformat(event.document["captured_at"]))
-        rows[event.track_uid, second] = {
+        row = {
             "track_uid": event.track_uid,
-            "second": second,
             "source_id": event.source_id,
             "label": reading["label"],
             "confidence": float(reading["confidence"]),
             "scores": jsontext.dumps(reading.get("scores") or {}).decode(),
         }
+        for second in _seconds(event.document):
+            rows[event.track_uid, second] = {**row, "second": second}
     return list(rows.values())
+
+
+def _seconds(document: dict[str, Any]) -> range:
+    """The whole seconds since 1970 that an event's reading stands for."""
+    now = datetime.fromisoformat(document["captured_at"])
+    since = now - timedelta(seconds=document["time_s"] - document.get("since_s", document["time_s"]))
+    return range(max(second_of(since), second_of(now) - _DATED_BACK), second_of(now) + 1)
 
 
 def second_of(moment: datetime) -> int:

@@ -96,6 +96,7 @@ def _face(face: TrackedFace, emotion: Emotion | None, size: tuple[int, int]) -> 
         "label": shown.get("label"),
         "confidence": shown.get("confidence"),
         "scores": shown.get("scores", {}),
+        **({"reason": emotion.reason, "gated": list(emotion.gates)} if emotion and emotion.reason else {}),
     }
 
 

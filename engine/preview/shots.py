@@ -8,7 +8,7 @@ from itertools import count
 from threading import Lock
 
 from engine.events import Emotion
-from engine.items import FaceChip, TrackKey
+from engine.items import FaceChip, TrackKey, Unseen
 from engine.stages.track import TrackedFrame
 
 TRACKS = 1024
@@ -75,12 +75,14 @@ class Shots:
         for watch in self._watches.get(tracked.frame.source_id, ()):
             watch.take(tracked, self._emotions.get)
 
-    def on_emotion(self, chip: FaceChip, emotion: Emotion | None) -> None:
+    def on_emotion(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:
         """A face was judged; on the smoother's thread."""
         if emotion is None:
-            return
-        self._emotions[chip.key] = emotion
-        self._emotions.move_to_end(chip.key)
+            if not isinstance(seen, FaceChip) or not seen.quality.gated:
+                return
+            emotion = Emotion(None, 0.0, 0.0, {}, "unreadable", seen.quality.gated)
+        self._emotions[seen.key] = emotion
+        self._emotions.move_to_end(seen.key)
         if len(self._emotions) > TRACKS:
             self._emotions.popitem(last=False)
 

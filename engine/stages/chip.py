@@ -20,6 +20,7 @@ from engine.items import (
     SourceStatus,
     TrackedFace,
     TrackEnded,
+    Unseen,
 )
 from engine.stages.track import TrackedFrame
 
@@ -28,6 +29,8 @@ _LOOK = 48
 _CENTRE = slice(_LOOK // 8, -(_LOOK // 8))
 _UNKNOWN_POSE = 0.7
 _CROP_SCALE, _CROP_RISE = 1.31, 0.076
+_UNSEEN_S = 0.25
+"""Between two looks of the detector a face is not missed."""
 _GOOD_SIDE, _GOOD_SHARPNESS, _GOOD_LUMA = 96.0, 0.3, 80.0
 
 
@@ -138,6 +141,8 @@ def framed(box: Box) -> Box:
 class Chip:
     """Frames become the chips of their confirmed faces that were seen, not predicted; the rest passes on.
 
+    A face that has only been predicted for a while becomes an `Unseen`, so that time passes for its track, too.
+
     Keeps no state and no frame. Any number of workers may share one.
     """
 
@@ -146,16 +151,18 @@ class Chip:
 
     def process(
         self, items: Sequence[TrackedFrame | TrackEnded | SourceStatus]
-    ) -> Sequence[FaceChip | TrackEnded | SourceStatus]:
-        chips: list[FaceChip | TrackEnded | SourceStatus] = []
+    ) -> Sequence[FaceChip | Unseen | TrackEnded | SourceStatus]:
+        chips: list[FaceChip | Unseen | TrackEnded | SourceStatus] = []
         for item in items:
             if isinstance(item, TrackedFrame):
-                chips += [self._chip(item.frame, face) for face in item.faces if face.confirmed and not face.predicted]
+                known = [face for face in item.faces if face.confirmed]
+                chips += [self._chip(item.frame, face) for face in known if not face.predicted]
+                chips += [_unseen(item, face) for face in known if face.predicted and face.unseen_s >= _UNSEEN_S]
             else:
                 chips.append(item)
         return chips
 
-    def flush(self) -> Sequence[FaceChip | TrackEnded | SourceStatus]:
+    def flush(self) -> Sequence[FaceChip | Unseen | TrackEnded | SourceStatus]:
         return []
 
     def close(self) -> None:
@@ -183,3 +190,20 @@ class Chip:
             received_s=frame.received_s,
             lossless=frame.lossless,
         )
+
+
+def _unseen(tracked: TrackedFrame, face: TrackedFace) -> Unseen:
+    frame = tracked.frame
+    return Unseen(
+        key=face.key,
+        track_uid=face.track_uid,
+        frame_index=frame.index,
+        time_s=frame.time_s,
+        captured_at=frame.captured_at,
+        box=face.detection.box,
+        frame_size=frame.size,
+        age_s=face.age_s,
+        looked=tracked.looked,
+        received_s=frame.received_s,
+        lossless=frame.lossless,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.fields import BatchSize, Count, Millis, Text, settings
-from engine.items import EmotionScores, FaceChip, Floats, Image, Reading, SourceStatus, TrackEnded
+from engine.items import EmotionScores, FaceChip, Floats, Image, Reading, SourceStatus, TrackEnded, Unseen
 from engine.modelcard import ModelCard
 from engine.pixels import to_tensor
 from engine.sessions import Device, Session, warm_up
@@ -25,7 +25,7 @@ class ClassifyConfig:
     threads: Count | None = None
 
 
-Passing = TrackEnded | SourceStatus
+Passing = TrackEnded | Unseen | SourceStatus
 
 
 class EmotionClassifier:

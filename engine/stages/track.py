@@ -168,7 +168,8 @@ class SourceTracker:
         key = life.key or TrackKey(self._source_id, 0)
         age_s = frame.time_s - life.first_seen_s
         seen_box = life.detection.box if predicted else None
-        return TrackedFace(key, life.uid, detection, age_s, life.key is not None, predicted, seen_box)
+        unseen_s = frame.time_s - life.last_seen_s
+        return TrackedFace(key, life.uid, detection, age_s, life.key is not None, predicted, seen_box, unseen_s)
 
     def _confirm(self, life: _Life) -> None:
         seen_s = life.last_seen_s - life.first_seen_s

@@ -1,10 +1,12 @@
 """Timelines, statistics and sources: what the samples and statuses tell."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from engine.history import BadCursor, History, StatsFilter
+from engine.items import EmotionEvent
 from tests.support.documents import event, status
 
 START = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
@@ -100,3 +102,51 @@ def test_sources_are_what_their_latest_events_say(history: History) -> None:
     assert (desk.source_id, desk.state) == ("desk", "online")
     assert (door.source_id, door.state, door.detail, door.cause) == ("door", "stalled", "no picture", None)
     assert (door.last_seen - START).total_seconds() == 99
+
+
+def told_at(seq: int, second: float, since: float | None = None, **wanted: Any) -> EmotionEvent:
+    """An event at `second`, that the stream's clock tells too."""
+    made = event(seq, at=at(second), **wanted)
+    made.document["time_s"] = second
+    if since is not None:
+        made.document["since_s"] = since
+    return made
+
+
+def test_a_change_counts_from_when_its_evidence_began(history: History) -> None:
+    """Weak evidence takes three seconds: they were the new emotion's already."""
+    for number in range(6):
+        history.append([told_at(number + 1, number + 0.1, kind="update", label="neutral")])
+    history.append([told_at(7, 5.6, 2.5, kind="emotion_changed", before="neutral", label="anger")])
+    labels = [one.label for one in history.timeline(UID, 10).items]
+    assert labels == ["neutral", "neutral", "anger", "anger", "anger", "anger"]
+    assert [(label, seconds) for _, _, label, seconds, _, _ in told(history)] == [("anger", 4), ("neutral", 2)]
+
+
+def test_no_change_is_dated_back_by_more_than_a_minute(history: History) -> None:
+    history.append([told_at(1, 4000, 3, kind="emotion_changed", label="anger")])
+    assert len(history.timeline(UID, 100).items) == 61
+
+
+@pytest.mark.parametrize("reason", ["unreadable", "unseen"])
+def test_time_in_which_nobody_could_read_the_face_is_no_sample(history: History, reason: str) -> None:
+    history.append([told_at(1, 0.1, label="happiness")])
+    unread = [
+        told_at(2, 1.5, 0.5, kind="emotion_changed", before="happiness", label=None),
+        *(told_at(3 + number, 2.5 + number, kind="update", label=None) for number in range(60)),
+    ]
+    for one in unread:
+        one.document["after"].update(reason=reason, scores={}, confidence=0.0)
+    history.append(unread)
+    assert [one.label for one in history.timeline(UID, 100).items] == ["happiness"]
+    track = history.track(UID)
+    assert track and (track.label, track.confidence) == (None, None)
+
+
+def test_a_track_is_not_listed_with_the_score_of_a_loser(history: History) -> None:
+    held = told_at(1, 0.1, label="neutral")
+    held.document["after"].update(confidence=0.19, scores={"neutral": 0.19, "anger": 0.7})
+    unclear = told_at(2, 0.1, track_id=2, label=None)
+    history.append([held, unclear])
+    listed = [history.track(str(one.track_uid)) for one in (held, unclear)]
+    assert [(one.label, one.confidence) for one in listed if one] == [("neutral", None), (None, None)]

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -15,7 +15,7 @@ from engine.clock import SystemClock
 from engine.errors import ConfigError
 from engine.events import gap_event
 from pipelines import events_cli
-from pipelines.events_cli import events
+from pipelines.events_cli import _line, events
 from tests.support.documents import event, status
 from tests.support.redis_server import RedisServer, until
 
@@ -80,6 +80,22 @@ def test_events_are_lines_for_people_until_ctrl_c(server: RedisServer, tmp_path:
         "2026-11-22T10:20:30.081Z door status offline no?[31m route",
     ]
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("after", "gated", "said"),
+    [
+        ({"label": "neutral", "confidence": 0.19, "scores": {"neutral": 0.19, "anger": 0.7}}, [], "neutral"),
+        ({"label": None, "confidence": 0.4, "scores": {"neutral": 0.4}, "reason": "undecided"}, [], "unclear"),
+        ({"label": None, "confidence": 0, "scores": {}, "reason": "unreadable"}, ["dark"], "not readable: dark"),
+        ({"label": None, "confidence": 0, "scores": {}, "reason": "unseen"}, [], "not readable: hidden"),
+        (None, ["small", "dark"], "not readable: small, dark"),  # never read
+    ],
+)
+def test_a_line_never_has_the_score_of_a_loser(after: dict[str, Any] | None, gated: list[str], said: str) -> None:
+    document = {**event(1).document, "after": after, "gated": gated}
+    line = _line(Received("1-0", cast("Any", document)))
+    assert line == f"2026-11-22T10:20:30.081Z door new #1 - -> {said} [1-0]"
 
 
 def test_json_lines_are_the_documents_filtered_by_source_and_type(server: RedisServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engine.events import Emotion
 from engine.items import FaceChip, Quality, TrackKey
 from engine.preview import Shots
+from engine.preview.picture import faces_of
 from engine.preview.shots import TRACKS
 from tests.support.shots import NOON, noise, tracked_face, tracked_frame
 
@@ -136,3 +138,16 @@ def test_a_frame_that_nobody_watches_costs_next_to_nothing(shots: Shots) -> None
     tap = best_of(200, lambda: shots.on_faces(tracked))
     copy = best_of(20, lambda: tracked.frame.image.copy())
     assert tap < copy / 20
+
+
+def test_a_face_that_was_never_read_is_told_with_what_is_in_the_way(shots: Shots) -> None:
+    dark = replace(chip(1), quality=Quality(0.3, ("dark",)))
+    with shots.watch("door", nothing) as watch:
+        shots.on_emotion(dark, None)
+        shots.on_faces(tracked_frame(faces=(tracked_face((10, 10, 50, 60)),)))
+        shot = watch.newest()
+        assert shot
+        (told,) = faces_of(shot)
+    assert {name: told[name] for name in ("label", "reason", "gated", "scores")} == {
+        "label": None, "reason": "unreadable", "gated": ["dark"], "scores": {},
+    }  # fmt: skip

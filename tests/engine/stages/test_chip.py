@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from engine.align import TEMPLATE, align
 from engine.errors import Cause
-from engine.items import Detection, Floats, Frame, Image, SourceStatus, TrackedFace, TrackEnded, TrackKey
+from engine.items import Detection, Floats, Frame, Image, SourceStatus, TrackedFace, TrackEnded, TrackKey, Unseen
 from engine.stages.chip import Chip, ChipConfig, cut, framed, judge, look, sharpness, yaw_deg
-from engine.stages.track import TrackedFrame
+from engine.stages.detect import DetectedFrame
+from engine.stages.track import Track, TrackConfig, TrackedFrame
 from tests.support import networks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -200,3 +201,18 @@ def test_a_chip_cut_without_landmarks_says_so_and_is_worth_less():
     assert (with_points.aligned, without.aligned) == (True, False)
     assert without.score < with_points.score
     assert without.gated == ()
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_time_passes_for_a_face_that_is_not_seen(looked: bool) -> None:
+    """Hidden behind something, or on frames that nobody looked at; from a quarter of a second on."""
+    track, stage = Track(TrackConfig(max_missing_s=5), "run"), Chip(ChipConfig())
+    image = texture(200)
+    found = []
+    for index in range(20):
+        faces = (face(),) if index < 5 else () if looked else None
+        frame = Frame("door", index, index / 10, NOW, image)
+        found += stage.process(track.process([DetectedFrame(frame, faces)]))
+    unseen = [item for item in found if isinstance(item, Unseen)]
+    assert [item.time_s for item in unseen] == [index / 10 for index in range(7, 20)]
+    assert {(item.key, item.looked) for item in unseen} == {(TrackKey("door", 1), looked)}
