@@ -39,7 +39,7 @@ MODELS: Mapping[str, Entry] = {
         Svm, SvmConfig(features=HogConfig(), landmarks=2000, gammas=(0.25, 0.5), costs=(0.3, 1.0, 3.0))
     ),
     "hog-forest": Entry(Forest, ForestConfig(features=HogConfig())),
-    "deep-svm": Entry(Svm, SvmConfig(features=DeepConfig(run="runs/emotion-fer"), costs=(1e-4, 1e-3, 1e-2))),
+    "deep-svm": Entry(Svm, SvmConfig(features=DeepConfig(run="runs/emotion-ferplus"), costs=(1e-4, 1e-3, 1e-2))),
     "cnn": Entry(Cnn, TrainConfig(name="cnn", net="resnet-1.6m")),
 }
 
