@@ -14,7 +14,7 @@ from trainer.unseen.judging import fit_temperature, judge, summary
 from trainer.unseen.sets import ClipFrames, UnseenSet, open_sets
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SET = "{:14} {:>6} {:>8} {:>15} {:>9} {:>6} {:>6}  {}"
+_SET = "{:{wide}} {:>6} {:>8} {:>15} {:>9} {:>6} {:>6}  {}"
 
 
 def also_options(command: F) -> F:
@@ -65,20 +65,20 @@ def unseen_lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     warmth = f"temperature {facts['temperature']} from {facts['temperature_from']}"
     yield f"{name} on faces it was never trained on, {warmth}"
-    yield _SET.format("set", "images", "accuracy", "95 %", "balanced", "ECE", "NLL", "faces found, in a margin, whole")
+    wide = max(8, *(len(row["name"]) for row in facts["sets"]))
+    ways = "faces found, in a margin, whole"
+    yield _SET.format("set", "images", "accuracy", "95 %", "balanced", "ECE", "NLL", ways, wide=wide)
     for row in facts["sets"]:
         low, high = row["accuracy_interval"]
+        cut = ", ".join(map(str, row["faces"].values()))
+        span = f"{100 * low:.2f} to {100 * high:.2f}"
         yield _SET.format(
-            row["name"],
-            row["images"],
-            f"{100 * row['accuracy']:.2f}",
-            f"{100 * low:.2f} to {100 * high:.2f}",
-            *_shared(row),
-            ", ".join(map(str, row["faces"].values())),
+            row["name"], row["images"], f"{100 * row['accuracy']:.2f}", span, *_shared(row), cut, wide=wide
         )
     mean = facts["mean"]
     title = "mean" if mean["sets"] > 1 else "all"
-    yield _SET.format(title, mean["images"], f"{100 * mean['accuracy']:.2f}", "", *_shared(mean), "").rstrip()
+    accuracy = f"{100 * mean['accuracy']:.2f}"
+    yield _SET.format(title, mean["images"], accuracy, "", *_shared(mean), "", wide=wide).rstrip()
     yield ""
     for row in facts["sets"]:
         each = row["per_class"].items()
@@ -116,4 +116,4 @@ def _missing(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{row['name']}: left out, since the model does not know their label: {said}"
     for key, about in (("blank", "blank pictures"), ("without_label", "pictures without a clear label")):
         if row[key]:
-            yield f"{row['name']}: left out: {row[key]} {about}"
+            yield f"{row['name']}: left out, {about}: {row[key]}"

@@ -84,6 +84,7 @@ def open_sets(
         ConfigError: a folder is missing, named twice or of no known layout; it holds no pictures, no faces, one class
             only, or a picture that cannot be read.
     """
+    folders = [folder.expanduser() for folder in folders]
     names = _names(folders)
     sources = [_source(folder, clip_frames) for folder in folders]
     return tuple(_read(name, source, cutter, label_set, progress) for name, source in zip(names, sources, strict=True))
