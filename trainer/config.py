@@ -28,8 +28,9 @@ class TrainConfig:
     whole crops. `first_epochs` are trained on faces of `first_size` pixels, which is faster. In the
     `last_epochs` faces come as often as they are and are changed only `last_augment` times as much: what is
     learned last are clean faces and their true shares. The rate of learning rises over `warmup_epochs` and
-    falls along a cosine. `init` names a finished run to begin from; `teacher`
-    one whose answers make up `teacher_share` of the targets.
+    falls along a cosine. `keep` says which weights a run is known by: those of the epoch that did best on
+    validation, or of the last one, where validation does not resemble what the model is for. `init` names what
+    to begin from (`trainer.beginning`); `teacher` a run whose answers make up `teacher_share` of the targets.
     """
 
     name: Name
@@ -56,6 +57,7 @@ class TrainConfig:
     aligned_share: Unit = 0.6
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     patience: Count = 12
+    keep: Literal["best", "last"] = "best"
     init: str = ""
     teacher: str = ""
     teacher_share: Unit = 0.5

@@ -95,7 +95,7 @@ class Fit:
             loss, accuracy = mean_of(self.train_step, watch(batches, self.steps_per_epoch, label))
             line = {"train_loss": loss, "train_accuracy": accuracy, **self._validate()}
             self.epoch += 1
-            if line["validation_accuracy"] > self.best_score:
+            if self.config.keep == "last" or line["validation_accuracy"] > self.best_score:
                 self.best_score, self.best_epoch = line["validation_accuracy"], self.epoch
                 checkpoints.write(self.average.state_dict(), self.folder / "best.pt")
             on_epoch(self._record({**line, "seconds": round(time.monotonic() - started, 1)}))

@@ -305,3 +305,11 @@ def test_the_same_seed_builds_the_same_net(faces, recipe):
         torch.manual_seed(1)
         nets.append(build(recipe, data))
     assert _equal(nets[0].state_dict(), nets[1].state_dict())
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path, faces, recipe):
+    config = dataclasses.replace(recipe, keep="last", learning_rate=0.3)
+    result = Fit(config, examples(faces, config), tmp_path / "run").run()
+    kept, state = (checkpoints.read(tmp_path / "run" / name) for name in ("best.pt", "last.pt"))
+    assert result.best_epoch == config.epochs
+    assert all(torch.equal(kept[name], state["average"][name]) for name in kept)
