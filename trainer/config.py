@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.fields import Count, Name, Positive, Unit, settings
 from engine.pixels import InputSpec
 from trainer.augment import AugmentConfig
-from trainer.nets import NETS
+from trainer.nets import NETS, SMALLEST
 from trainer.recipes import plain, read_yaml, to_settings, to_yaml
 
 Side = Annotated[int, Field(ge=16, le=224, multiple_of=16)]
@@ -70,6 +70,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.net not in NETS:
             raise ValueError(f"net {self.net!r} is not one of {', '.join(NETS)}")
+        least = SMALLEST.get(self.net, 0)
+        if (self.first_size if self.first_epochs else self.size) < least:
+            raise ValueError(f"net {self.net!r} needs faces of at least {least} pixels")
         if self.first_size > self.size:
             raise ValueError(f"first_size {self.first_size} is larger than size {self.size}")
 

@@ -86,3 +86,6 @@ NETS: dict[str, Callable[[int, int], nn.Module]] = {
     "face-1.7m": recogniser(10, 192, 0.2),
     "face-5.6m": recogniser(14, 0, 0.2),
 }
+
+SMALLEST = {"face-1.7m": 48, "face-5.6m": 112}
+"""The least side in pixels that a network can look at, where it is more than 16."""

@@ -7,7 +7,7 @@ import torch
 
 from engine.errors import ConfigError
 from trainer.config import TrainConfig, load_config, parse_config
-from trainer.nets import NETS
+from trainer.nets import NETS, SMALLEST
 from trainer.recipes import read_yaml
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "trainer"
@@ -79,5 +79,13 @@ def test_the_input_is_gray_and_centred():
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_gives_logits_for_any_batch_and_size(name):
     net = NETS[name](1, 8).eval()
-    for count, size in ((1, 48), (3, 64)):
+    least = SMALLEST.get(name, 48)
+    for count, size in ((1, least), (3, least + 16)):
         assert net(torch.zeros(count, 1, size, size)).shape == (count, 8)
+
+
+def test_a_net_is_refused_faces_that_it_cannot_look_at():
+    with pytest.raises(ValueError, match="'face-5.6m' needs faces of at least 112 pixels"):
+        TrainConfig(name="small", net="face-5.6m", size=96)
+    with pytest.raises(ValueError, match="'face-5.6m' needs faces of at least 112 pixels"):
+        TrainConfig(name="small", net="face-5.6m", size=112, first_epochs=1, first_size=48)
