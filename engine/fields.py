@@ -1,12 +1,13 @@
 """The vocabulary of settings: frozen, validated dataclasses and the units their fields are written in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator, with_config
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import ArgsKwargs
 
-__all__ = ["AfterValidator", "Field", "closed", "field_validator", "json_schema", "settings"]
+__all__ = ["AfterValidator", "Field", "closed", "field_validator", "json_schema", "presets", "settings"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,22 @@ def settings(cls: type[T]) -> type[T]:
         frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", hide_input_in_errors=True)
     )
     return decorate(cls)
+
+
+def presets(table: Mapping[str, Mapping[str, Any]]) -> Any:
+    """For the body of a settings class with a key `preset`: keys that are not given take its values from `table`."""
+
+    def filled(given: dict[str, Any] | None) -> dict[str, Any]:
+        chosen = (given or {}).get("preset")
+        return {**(table.get(chosen, {}) if isinstance(chosen, str) else {}), **(given or {})}
+
+    def fill(_cls: type[Any], data: Any) -> Any:
+        if isinstance(data, ArgsKwargs):
+            return ArgsKwargs(data.args, filled(data.kwargs))
+        return filled(data) if isinstance(data, dict) else data
+
+    on_class: Any = classmethod(fill)
+    return model_validator(mode="before")(on_class)
 
 
 def closed(cls: type[T]) -> type[T]:

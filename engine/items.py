@@ -165,6 +165,8 @@ class FaceChip:
     image: Image
     received_s: float = 0.0
     lossless: bool = False
+    landmarks: Floats | None = None
+    """Of the detection, in pixels of the source frame."""
 
     def __post_init__(self) -> None:
         frozen_image(self.image)

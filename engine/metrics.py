@@ -29,6 +29,7 @@ class _StatusCollector(Collector):
         yield from _frames(self._status)
         yield from _sources(self._status)
         yield from _results(self._status)
+        yield _rejected(self._status)
         yield from _channels(self._status)
         yield from _sinks("history", "rows yet to be written", self._status.history)
         yield from _sinks("bus", "events yet to be broadcast", self._status.bus)
@@ -120,6 +121,11 @@ def _results(status: RunStatus) -> Iterator[Metric]:
         [((outcome,), count) for outcome, count in status.chips.items()],
         ("outcome",),
     )
+
+
+def _rejected(status: RunStatus) -> Metric:
+    text = "Tracks that were never told: nobody could read them, and their landmarks did not agree"
+    return _counter("moodline_tracks_rejected", text, [((), status.rejected_tracks)])
 
 
 def _channels(status: RunStatus) -> Iterator[Metric]:

@@ -89,6 +89,8 @@ class RunStatus:
     bus: SinkSnapshot
     removed: FrameCounts = NO_FRAMES
     """Of all sources that have been removed meanwhile, together."""
+    rejected_tracks: int = 0
+    """Tracks that were never told, since they are no faces."""
 
 
 class EngineView(Protocol):

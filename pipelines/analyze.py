@@ -108,7 +108,8 @@ class Onlooker:
         self._emotions[seen.key.track_id].append((emotion, gated))
 
     def marks(self, index: int, time_s: float) -> tuple[FaceMark, ...]:
-        return tuple(self._mark(seen, time_s) for seen in self.frames.get(index, ()))
+        """What is drawn on a frame. Tracks that were never told, since they are no faces, are left out."""
+        return tuple(self._mark(seen, time_s) for seen in self.frames.get(index, ()) if self._times.get(seen.track_id))
 
     def _mark(self, seen: _Seen, time_s: float) -> FaceMark:
         place = bisect.bisect_right(self._times[seen.track_id], time_s + 1e-6) - 1
@@ -124,6 +125,8 @@ class Analysis:
     frames: int
     failure: SourceError | None
     interrupted: bool
+    rejected: int = 0
+    """Tracks that are no faces."""
 
 
 class Analyzer:
@@ -144,7 +147,8 @@ class Analyzer:
         self._progress = progress
         self._machine.runner.run()
         self._tick()
-        return Analysis(self._sink, self._frames(), self._machine.captures[0].failure, self._interrupted)
+        failure, rejected = self._machine.captures[0].failure, self._machine.knobs.smooth.rejected
+        return Analysis(self._sink, self._frames(), failure, self._interrupted, rejected)
 
     def stop(self) -> None:
         """End early, keeping what has been found; any thread."""

@@ -17,7 +17,17 @@ TURNED = {
     "track": ("max_missing_s", "confirm_s", "max_distance"),
     "chip": ("size", "min_size", "min_sharpness", "max_yaw_deg", "min_brightness", "min_score"),
     "classify": ("max_wait_ms",),
-    "smooth": ("half_life_s", "min_dwell_s", "min_confidence", "margin", "hold_s", "update_s", "state_ttl_s"),
+    "smooth": (
+        "preset",
+        "half_life_s",
+        "min_dwell_s",
+        "min_confidence",
+        "margin",
+        "hold_s",
+        "own_neutral",
+        "update_s",
+        "state_ttl_s",
+    ),
 }
 """The keys of each stage that `Knobs.turn` takes over; no model is opened anew for them."""
 

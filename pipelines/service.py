@@ -150,6 +150,7 @@ class Service:
             history=self._history.snapshot(),
             bus=self._relay.snapshot(),
             removed=machine.ledger.removed() if machine else NO_FRAMES,
+            rejected_tracks=machine.knobs.smooth.rejected if machine else 0,
         )
 
     def _judged(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:

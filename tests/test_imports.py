@@ -30,7 +30,7 @@ HOMES = {
     "click": ["pipelines/", "trainer/cli.py", "trainer/commands/"],
     # Settings and the API's answers are pydantic models; the logic behind them is not.
     "typing_extensions": ["engine/documents.py"],  # TypedDict as pydantic needs it before Python 3.12
-    "pydantic_core": ["engine/api/"],
+    "pydantic_core": ["engine/api/", "engine/fields.py"],
     "pydantic": ["engine/fields.py", "engine/shapes.py", "engine/api/", "trainer/config.py", "trainer/recipes.py"],
     "torch": ["trainer/"],
     "onnx": ["trainer/export.py", "trainer/quantize.py"],

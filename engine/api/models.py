@@ -167,6 +167,7 @@ class Status(_View):
         default=Frames(captured=0, in_flight=0, outcomes={}),
         description="Of all sources that have been removed meanwhile, together.",
     )
+    rejected_tracks: int = Field(default=0, description="Tracks that were never told, since they are no faces.")
 
 
 class Track(_View):

@@ -189,6 +189,7 @@ class Chip:
             image=image,
             received_s=frame.received_s,
             lossless=frame.lossless,
+            landmarks=detection.landmarks,
         )
 
 

@@ -14,6 +14,7 @@ from engine.items import (
     TrackKey,
     Unseen,
 )
+from engine.stages.doubt import Doubt
 from engine.stages.trackstate import SmoothConfig, TrackState
 
 __all__ = ["Observer", "Smooth", "SmoothConfig"]
@@ -29,6 +30,8 @@ class _Track:
     state: TrackState
     chip: FaceChip
     event_s: float
+    doubt: Doubt | None
+    """What speaks against its being a face; None once it has been told."""
 
 
 class Smooth:
@@ -40,6 +43,8 @@ class Smooth:
         self._observer = observer
         self._tracks: dict[TrackKey, _Track] = {}
         self._swept_s: dict[str, float] = {}
+        self.rejected = 0
+        """Tracks that were never told, since they are no faces (`Doubt`). Any thread may read it."""
 
     def process(self, items: Sequence[Reading | Unseen | TrackEnded | SourceStatus]) -> Sequence[EmotionEvent]:
         self._take_over()
@@ -75,10 +80,16 @@ class Smooth:
 
     def _read(self, chip: FaceChip, scores: EmotionScores | None) -> list[EmotionEvent]:
         track = self._tracks.get(chip.key)
-        fresh = track is None
         if track is None:
-            track = self._tracks[chip.key] = _Track(TrackState(self._config, chip.time_s), chip, chip.time_s)
+            state = TrackState(self._config, chip.time_s)
+            track = self._tracks[chip.key] = _Track(state, chip, chip.time_s, Doubt())
         track.chip, state = chip, track.state
+        fresh = track.doubt is not None
+        if track.doubt:
+            track.doubt.see(chip)
+            if not (scores or track.doubt.is_gone):
+                return []
+            track.doubt = None
         state.look(chip.time_s)
         # A readable chip after a pause: nobody saw the face meanwhile.
         events = self._lapse(track, chip, "unreadable" if chip.quality.gated else "unseen", chip.quality.gated)
@@ -104,7 +115,7 @@ class Smooth:
         if unseen.looked:
             track.state.look(unseen.time_s)
         events = self._lapse(track, unseen, "unseen")
-        if self._observer:
+        if self._observer and not track.doubt:
             self._observer(unseen, track.state.emotion(unseen.time_s))
         return events
 
@@ -130,7 +141,14 @@ class Smooth:
         track = self._tracks.pop(ended.key, None)
         if track is None:
             return []
-        return [self._builder.of_track("end", ended, track.state.before(ended.last_seen_s), None)]
+        events = []
+        if track.doubt:
+            if track.doubt.disagrees:
+                self.rejected += 1
+                return []
+            events.append(self._builder.of_track("new", track.chip, None, None))
+        before = track.state.before(ended.last_seen_s)
+        return [*events, self._builder.of_track("end", ended, before, None)]
 
     def _forget(self, ended: TrackEnded) -> None:
         """With its last track a live source leaves nothing behind: it may never come back."""

@@ -2,24 +2,34 @@
 
 from collections import deque
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from engine.events import Emotion, Reason
-from engine.fields import Positive, Seconds, Unit, settings
+from engine.fields import Positive, Seconds, Unit, presets, settings
 from engine.items import EmotionScores, Floats
 from engine.stages.evidence import CLEAR, Evidence, Rivals
+from engine.stages.resting import RestingFace
 
 _EPSILON_S = 1e-6
 _PAUSE_S = 0.25
 """A pause between two readings counts for this long at most, or for half of `min_dwell_s`."""
 _LOOKS = 3
+PRESETS: dict[str, dict[str, float]] = {
+    "calm": {"half_life_s": 1.0, "min_dwell_s": 0.8, "min_confidence": 0.35, "margin": 0.07},
+    "balanced": {},
+    "quick": {"half_life_s": 0.3, "min_dwell_s": 0.25, "margin": 0.03},
+}
+"""What each preset sets; the other keys keep their defaults. `balanced` are the defaults."""
 
 
 @settings
 class SmoothConfig:
     """All times are in seconds of the stream's clock, so that events do not depend on the frame rate."""
 
+    preset: Literal["calm", "balanced", "quick"] = "balanced"
+    """Values for the keys that are not given."""
     half_life_s: Seconds = 0.6
     """Of the scores that are told: after this time an old reading weighs half as much as a new one."""
     min_dwell_s: Seconds = 0.5
@@ -31,10 +41,14 @@ class SmoothConfig:
     """A reading speaks for another emotion when it leads the present one by this much: hysteresis."""
     hold_s: Seconds = 1.0
     """A face that could not be read for this long has no label any more."""
+    own_neutral: bool = False
+    """Scores are read against the track's own resting face, once it has been read for ten seconds."""
     update_s: Positive = 1.0
     """Shortest time between two `update` events of a track."""
     state_ttl_s: Positive = 30.0
     """A track without a sign of life for this long is given up."""
+
+    _by_preset = presets(PRESETS)
 
 
 class TrackState:
@@ -51,6 +65,7 @@ class TrackState:
         self._labels: tuple[str, ...] = ()
         self._scores: Floats | None = None
         self._evidence: Evidence | None = None
+        self._resting = RestingFace()
         self._read_s = time_s
         self._label: int | None = None
         self._led = 0.0
@@ -96,6 +111,8 @@ class TrackState:
         """
         gap_s = time_s - self._read_s
         self._read_s = time_s
+        if self._config.own_neutral:
+            scores = self._resting.read(scores, time_s)
         if self._scores is None or self._evidence is None:
             self._begin(scores, time_s)
         else:

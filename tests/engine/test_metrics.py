@@ -46,6 +46,7 @@ def test_each_number_of_the_status_is_there() -> None:
         ("moodline_source_last_frame_age_seconds", "door"): 0.04,
         ("moodline_source_reconnects_total", "door"): 3,
         ("moodline_tracks", "door"): 2,
+        ("moodline_tracks_rejected_total",): 6,
         ("moodline_events_total", "new"): 4,
         ("moodline_chips_total", "dropped_queue"): 1,
         ("moodline_channel_depth", "frames"): 1,

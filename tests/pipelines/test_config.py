@@ -34,6 +34,15 @@ def test_what_is_not_said_has_its_default():
     assert [source.id for source in config.sources] == ["door", "desk"]
 
 
+def test_keys_that_are_given_go_before_the_preset_of_smoothing():
+    text = "name: x\nsources: [{id: door, uri: 'webcam:0'}]\nstages: {smooth: {preset: %s, margin: 0.01}}\n"
+    smooth = parse(text % "calm").stages.smooth
+    assert (smooth.preset, smooth.min_dwell_s, smooth.margin) == ("calm", 0.8, 0.01)
+    for wrong in ("fast", "[calm]", "3"):
+        (problem,) = problems(text % wrong)
+        assert problem.startswith("stages.smooth.preset: ")
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_every_shipped_configuration_is_right(path, monkeypatch):
     for name, value in {

@@ -20,6 +20,10 @@ from pipelines.knobs import TURNED, Knobs, turned
 
 
 def other(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return "calm"
     return value + 10 if isinstance(value, int) else value / 2
 
 

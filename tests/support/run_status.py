@@ -47,6 +47,7 @@ def run_status(**changes: Any) -> RunStatus:
         chips={"classified": 9, "gated": 2, "dropped_queue": 1},
         history=SinkSnapshot("sqlite:///moodline.db", "ok", "", 0),
         bus=SinkSnapshot("redis://***@h", "down", "Redis cannot be reached", 7),
+        rejected_tracks=6,
     )
     return replace(made, **changes)
 

@@ -1,5 +1,6 @@
 /** Order and colours of emotions: the same everywhere. Okabe and Ito's palette, which colour-blind people can tell apart. */
-import { has, t } from "./text";
+import { has, type Key, t } from "./text";
+import type { EngineEvent, Reason } from "./types";
 
 const COLOURS: Record<string, string> = {
   neutral: "#98a2ae",
@@ -36,6 +37,27 @@ export function nameOf(label: string | null): string {
   if (label === null) return t("emotion.unclear");
   const key = `emotion.${label}`;
   return has(key) ? t(key) : label;
+}
+
+interface Shown {
+  label: string | null;
+  reason?: Reason | null;
+  gated?: readonly string[];
+}
+
+/** What is said of a face: its label, or why it cannot be read. */
+export function saidOf({ label, reason, gated = [] }: Shown): string {
+  if (label !== null || (reason !== "unreadable" && reason !== "unseen")) return nameOf(label);
+  const words = gated.map((gate) => (has(`gate.${gate}`) ? t(`gate.${gate}` as Key) : gate));
+  const why = reason === "unseen" ? t("gate.hidden") : words.join(", ");
+  return why ? t("emotion.unreadable", { why }) : t("emotion.unread");
+}
+
+/** What an event says of its track's face by now. */
+export function shownBy(event: EngineEvent): Shown {
+  const { after, gated = [] } = event;
+  if (after) return { label: after.label, reason: after.reason ?? null, gated };
+  return { label: null, reason: gated.length > 0 ? "unreadable" : null, gated };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** One person's samples and events: all pages of them, and what can be read off. */
 import { get, type Params } from "./api";
 import { GAP_S } from "./band";
-import { inOrder } from "./emotions";
+import { inOrder, saidOf, shownBy, sureOf } from "./emotions";
 import type { EngineEvent, Page, Sample } from "./types";
 
 const LIMIT = 1000;
@@ -19,6 +19,7 @@ export interface Change {
   before: string | null;
   after: string | null;
   confidence: number | null;
+  said: string;
   held: number | null;
 }
 
@@ -156,7 +157,8 @@ export function changes(events: readonly EngineEvent[]): Change[] {
       at: event.captured_at,
       before: event.before?.label ?? null,
       after: event.after?.label ?? null,
-      confidence: event.after?.confidence ?? null,
+      confidence: event.after ? sureOf(event.after) : null,
+      said: saidOf(shownBy(event)),
       held: event.before?.dwell_s ?? null,
     }));
 }

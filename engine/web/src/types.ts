@@ -126,6 +126,7 @@ export interface Status {
   channels: Record<string, Channel>;
   events: Record<string, number>;
   chips: Record<string, number>;
+  rejected_tracks?: number;
   history: Sink;
   bus: Sink;
 }
@@ -163,11 +164,15 @@ export interface Box {
   height: number;
 }
 
+/** Why a label is null. */
+export type Reason = "undecided" | "faded" | "unreadable" | "unseen";
+
 export interface Emotion {
   label: string | null;
   confidence: number;
   dwell_s: number;
   scores?: Record<string, number>;
+  reason?: Reason;
 }
 
 export interface EngineEvent {
@@ -179,7 +184,9 @@ export interface EngineEvent {
   track_uid: string | null;
   captured_at: string;
   age_s?: number;
+  since_s?: number;
   bbox?: Box;
+  gated?: string[];
   before?: Emotion | null;
   after?: Emotion | null;
   latency_ms?: number | null;
@@ -212,4 +219,6 @@ export interface Face {
   label: string | null;
   confidence: number | null;
   scores?: Record<string, number> | null;
+  reason?: Reason | null;
+  gated?: string[];
 }

@@ -1,6 +1,7 @@
 """The filter and the state machine: what counts as a change, and when."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -118,6 +119,16 @@ CALM = {"neutral": 0.8, "happiness": 0.1}
 def test_the_stronger_the_evidence_the_sooner_it_decides(then, within_s, fps):
     assert told_s(smooth(), CALM, then, fps) == pytest.approx(within_s, abs=0.35 * within_s + 1 / fps)
     assert told_s(smooth(), CALM, then, fps) <= within_s + 1 / fps
+
+
+def test_presets_are_slower_and_quicker_and_keys_that_are_given_go_first():
+    then = {"happiness": 0.8, "neutral": 0.15}
+    calm, balanced, quick = (told_s(smooth(preset=name), CALM, then) for name in ("calm", "balanced", "quick"))
+    assert quick < balanced < calm < 2
+    assert SmoothConfig(preset="balanced") == SmoothConfig()
+    own = SmoothConfig(preset="calm", min_dwell_s=0.2)
+    assert (own.min_dwell_s, own.margin) == (0.2, SmoothConfig(preset="calm").margin)
+    assert replace(own, min_dwell_s=0).margin == own.margin
 
 
 def test_min_dwell_sets_the_scale():

@@ -1,7 +1,7 @@
 /** "Use this webcam": the question before, and the panel that stays in the corner while pictures are sent. */
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { sureOf } from "../emotions";
+import { saidOf, sureOf } from "../emotions";
 import { number } from "../format";
 import { Card, Dialog, Field, Label, Select } from "../parts/basics";
 import { Guarded } from "../parts/guarded";
@@ -192,7 +192,7 @@ function Said({ feed }: { feed: Feed }) {
   if (feed.phase === "away") return <>{t("webcam.away")}</>;
   return (
     <>
-      {feed.faces.map((face) => <Label key={face.track_id} label={face.label} confidence={sureOf(face)} />)}
+      {feed.faces.map((face) => <Label key={face.track_id} label={face.label} said={saidOf(face)} confidence={sureOf(face)} />)}
       {feed.faces.length === 0 && <span class="dim">{t("webcam.noFace")}</span>}
       <span class="dim rate" aria-hidden="true">{number(feed.fps)} {t("unit.fps")} · {number(feed.delayMs)} {t("unit.ms")}</span>
     </>

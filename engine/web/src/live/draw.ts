@@ -1,5 +1,5 @@
 /** A picture with what is known of the faces on it, drawn on a canvas. */
-import { colourOf, inkOn, inOrder, nameOf, sureOf } from "../emotions";
+import { colourOf, inkOn, inOrder, saidOf, sureOf } from "../emotions";
 import { percent } from "../format";
 import type { Box, Face } from "../types";
 
@@ -65,7 +65,7 @@ function drawName(pen: CanvasRenderingContext2D, face: Face, box: Box, colour: s
   const confidence = sureOf(face);
   const sure = confidence === null ? "" : ` ${percent(confidence)}`;
   const small = box.width < 70 * ratio;
-  const text = `${face.track_id ?? ""} ${nameOf(face.label)}${small ? "" : sure}`.trim();
+  const text = `${face.track_id ?? ""} ${saidOf(face)}${small ? "" : sure}`.trim();
   const width = pen.measureText(text).width + size * 0.8;
   const height = size * 1.5;
   const x = Math.max(0, Math.min(box.x - ratio, pen.canvas.width - width));

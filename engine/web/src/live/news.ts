@@ -1,4 +1,5 @@
 /** What the stream of events tells about each camera: its latest faces, its latency, and the lines of the ticker. */
+import { shownBy } from "../emotions";
 import type { EngineEvent, Face } from "../types";
 
 const LATENCIES = 40;
@@ -86,7 +87,8 @@ export class News {
       track_id: event.track_id,
       track_uid: uid,
       bbox: event.bbox,
-      label: event.after?.label ?? null,
+      ...shownBy(event),
+      gated: event.gated ?? [],
       confidence: event.after?.confidence ?? null,
       scores: event.after?.scores ?? {},
     };

@@ -43,7 +43,7 @@ function Table({ list, said }: { list: readonly Change[]; said: (at: string) => 
             <td class="time"><time dateTime={change.at}>{said(change.at)}</time></td>
             <td>{change.held === null ? "–" : <Label label={change.before} />}</td>
             <td class="num">{duration(change.held)}</td>
-            <td><Label label={change.after} {...(change.after ? { confidence: change.confidence } : {})} /></td>
+            <td><Label label={change.after} said={change.said} confidence={change.confidence} /></td>
           </tr>
         ))}
       </tbody>

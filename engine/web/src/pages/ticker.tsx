@@ -1,5 +1,5 @@
 /** Events as lines of text, the newest first. */
-import { colourOf, nameOf } from "../emotions";
+import { colourOf, nameOf, saidOf, shownBy, sureOf } from "../emotions";
 import { clock, duration, percent } from "../format";
 import { Note } from "../parts/states";
 import { href } from "../route";
@@ -48,11 +48,12 @@ function sentence(event: EngineEvent): string {
   }
   if (event.type === "new") return t("live.new", { who });
   if (event.type === "end") return t("live.end", { who, time: duration(event.age_s) });
-  const after = event.after ? nameOf(event.after.label) + sure(event) : nameOf(null);
+  const after = saidOf(shownBy(event)) + sure(event);
   if (!event.before) return t("live.first", { who, after });
   return t("live.changed", { who, before: nameOf(event.before.label), after });
 }
 
 function sure(event: EngineEvent): string {
-  return event.after?.label ? ` ${percent(event.after.confidence)}` : "";
+  const sure = event.after ? sureOf(event.after) : null;
+  return sure === null ? "" : ` ${percent(sure)}`;
 }

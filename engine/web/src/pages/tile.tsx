@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "../api";
 import { useTrouble } from "../connection";
-import { nameOf, sureOf } from "../emotions";
+import { saidOf, sureOf } from "../emotions";
 import { duration, number, percent } from "../format";
 import { canFill, toggleFull, useFull } from "../live/full";
 import type { PreviewHub } from "../live/hub";
@@ -108,7 +108,7 @@ export function Tile({ source, hub, news, held, blur, filled }: TileProps) {
 function described(name: string, count: number, faces: readonly Face[]): string {
   const people = faces.map((face) => {
     const sure = sureOf(face);
-    return `${face.track_id} ${nameOf(face.label)}${sure === null ? "" : ` ${percent(sure)}`}`;
+    return `${face.track_id} ${saidOf(face)}${sure === null ? "" : ` ${percent(sure)}`}`;
   });
   return [t("live.picture", { name, faces: facesText(count) }), ...people].join(", ");
 }

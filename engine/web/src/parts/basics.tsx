@@ -40,12 +40,12 @@ export function Card({ title, lead, children, tools, wide }: {
   );
 }
 
-/** An emotion: its colour with its name. */
-export function Label({ label, confidence }: { label: string | null; confidence?: number | null }) {
+/** An emotion: its colour with its name, or what is `said` in its place. */
+export function Label({ label, confidence, said }: { label: string | null; confidence?: number | null; said?: string }) {
   return (
     <span class="label">
       <i style={{ background: colourOf(label) }} />
-      <bdi>{nameOf(label)}</bdi>
+      <bdi>{said ?? nameOf(label)}</bdi>
       {confidence !== undefined && confidence !== null && <span class="dim">{percent(confidence)}</span>}
     </span>
   );
