@@ -11,6 +11,7 @@ from engine.bus import BusConfig
 from engine.client import NEWEST, OLDEST, Received, subscribe
 from engine.errors import ConfigError
 from engine.redact import redact
+from pipelines import logs
 
 INTERRUPTED = 130
 _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
@@ -83,7 +84,7 @@ def _first(error: ValueError) -> str:
 
 
 def _say(trouble: str) -> None:
-    click.echo(f"moodline: {trouble}; trying again", err=True)
+    logs.say(f"moodline: {trouble}; trying again")
 
 
 def _line(message: Received) -> str:
