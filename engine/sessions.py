@@ -6,19 +6,18 @@ import logging
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from engine.devices import Device
 from engine.errors import DeviceError, ModelError
 from engine.items import Floats
 from engine.modelcard import Model
 
 logger = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda", "tensorrt"]
 PROVIDERS: dict[str, str] = {
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -39,28 +38,6 @@ _ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-
-
-class Session(Protocol):
-    """A loaded network. `run` may be called from several threads at once."""
-
-    @property
-    def device(self) -> str:
-        """Where it really runs: `cpu`, `cuda` or `tensorrt`."""
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Fixed sizes of the one input; None where any size goes."""
-
-    @property
-    def output_shapes(self) -> tuple[tuple[int | None, ...], ...]: ...
-
-    def run(self, batch: Floats) -> list[Floats]:
-        """All outputs for one float32 batch.
-
-        Raises:
-            ModelError: the network refuses a batch of this shape, or its device fails.
-        """
 
 
 class OnnxSession:
@@ -97,7 +74,8 @@ def _fixed(shape: Sequence[Any]) -> tuple[int | None, ...]:
 
 
 def open_session(model: Model, device: Device = "auto", threads: int = 1) -> OnnxSession:
-    """Open `model` on `device`; `auto` takes the best that really works and logs which.
+    """Open `model` on `device`; `auto` takes the best that really works and logs which, and what a device of this
+    build did not do. That the usual build has no CUDA is no news.
 
     `threads` bounds one call's parallelism on the CPU. The hash was checked when `model` was loaded.
 
@@ -106,10 +84,11 @@ def open_session(model: Model, device: Device = "auto", threads: int = 1) -> Onn
         ModelError: the file is no ONNX network with one float input of the card's channels and size.
     """
     wanted = _BY_PREFERENCE if device == "auto" else (device,)
+    absent: list[str] = []
     refusals: list[str] = []
     for name in wanted:
         if PROVIDERS[name] not in ort.get_available_providers():
-            refusals.append(f"{name} is not in this build of ONNX Runtime ({_build()})")
+            absent.append(f"{name} is not in this build of ONNX Runtime ({_build()})")
             continue
         native = _open(model.path, name, threads)
         opened = native.get_providers()[0]
@@ -120,7 +99,7 @@ def open_session(model: Model, device: Device = "auto", threads: int = 1) -> Onn
             return session
         refusals.append(f"asked for {name}, got {opened}")
     raise DeviceError(
-        f"model {model.card.name!r}: {'; '.join(refusals)}; "
+        f"model {model.card.name!r}: {'; '.join([*absent, *refusals])}; "
         "install the GPU build and its CUDA libraries (make setup LOCK=gpu) or set device: cpu"
     )
 
@@ -168,15 +147,6 @@ def _check(model: Model, session: OnnxSession) -> None:
             raise ModelError(
                 f"{where}: the card has {len(model.card.labels)} labels, the network has {classes} outputs"
             )
-
-
-def warm_up(session: Session, batch: Floats) -> None:
-    """Run `batch` once so that the first real call finds its kernels chosen and its memory there.
-
-    Raises:
-        ModelError: when the network refuses a batch of this shape.
-    """
-    session.run(np.ascontiguousarray(batch))
 
 
 def _first_line(error: BaseException) -> str:

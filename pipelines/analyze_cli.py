@@ -6,23 +6,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
-from engine.redact import redact, shown
+from engine.redact import shown
 from engine.sources.config import SourceConfig
-from engine.sources.reader import open_reader
 from engine.words import counted
 from pipelines import logs
-from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
 from pipelines.outputs import check_outputs, lines_into
 from pipelines.run_cli import check_run_id
 from pipelines.signals import INTERRUPTED, stop_on_signal
 from pipelines.yamlfile import shipped
+
+if TYPE_CHECKING:
+    from pipelines.analyze import Analysis, TrackSummary
 
 T = TypeVar("T")
 
@@ -67,6 +68,8 @@ def analyze(
     total = _probe(config.sources[0])
     if total == 1:
         config = _for_a_still(config)
+    from pipelines.analyze import Analyzer  # all that runs, which `--help` and wrong arguments need not wait for
+
     with ExitStack() as stack:
         lines = stack.enter_context(lines_into(events_path)) if events_path else None
         analyzer = Analyzer(config, run_id, lines, paced=speed == "1x")
@@ -102,6 +105,8 @@ def _for_a_still(config: PipelineConfig) -> PipelineConfig:
 
 def _probe(source: SourceConfig) -> int | None:
     """The expected number of frames; wrong arguments show here, before any model is loaded."""
+    from engine.sources.reader import open_reader
+
     try:
         reader = open_reader(source)
     except SourceError as error:
@@ -112,6 +117,8 @@ def _probe(source: SourceConfig) -> int | None:
 
 
 def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], None]], T]) -> T:
+    if logs.is_json():
+        return work(lambda _done: None)
     with click.progressbar(length=total or 0, label=label, file=sys.stderr) as bar:
 
         def progress(done: int) -> None:
@@ -120,17 +127,17 @@ def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], Non
         return work(progress)
 
 
-def _exit_code(video: Path, result: Analysis) -> int:
+def _exit_code(video: Path, result: "Analysis") -> int:
     if result.interrupted:
-        click.echo("moodline: interrupted; what was found until then is complete", err=True)
+        logs.say("moodline: interrupted; what was found until then is complete")
         return INTERRUPTED
     if result.failure and result.failure.cause is not Cause.ENDED:
-        click.echo(f"moodline: {video}: {result.failure.cause}: {redact(str(result.failure))}", err=True)
+        logs.say(f"moodline: {video}: {result.failure.cause}: {result.failure}")
         return 1
     return 0
 
 
-def _print_summary(video: Path, result: Analysis) -> None:
+def _print_summary(video: Path, result: "Analysis") -> None:
     tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
     rejected = f" ({counted(result.rejected, 'track')} of no face left out)" if result.rejected else ""
@@ -142,7 +149,7 @@ def _print_summary(video: Path, result: Analysis) -> None:
         click.echo(_row(track))
 
 
-def _row(track: TrackSummary) -> str:
+def _row(track: "TrackSummary") -> str:
     total = sum(track.dwell_s.values())
     ranked = sorted(track.dwell_s.items(), key=lambda item: -item[1])
     shares = ", ".join(f"{label} {seconds / total:.0%}" for label, seconds in ranked if total)

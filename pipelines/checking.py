@@ -29,7 +29,9 @@ def _model_problems(config: PipelineConfig) -> Iterator[str]:
     )
     for stage, name, task, built_in in tries:
         try:
-            if name not in built_in:
+            if name in built_in:
+                Haar()  # not every OpenCV has the cascade
+            else:
                 find_model(name, task, built_in)
         except ModelError as error:
             yield f"stages.{stage}.model: {error}"

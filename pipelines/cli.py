@@ -1,17 +1,18 @@
 """The `moodline` command. Errors are one line that names the key, the value and the way out."""
 
 import sys
-from importlib import import_module
 
 import click
 
 from engine import __version__
 from engine.errors import ConfigError, ModelError, MoodlineError
 from pipelines import logs
+from pipelines.entry import wants_json
+from pipelines.lazy import LazyGroup
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
-# Name: module, and what the list of commands says. Loaded when called, since all of them take seconds to import.
+# Name: module, and what the list of commands says. Loaded when called, since some take a second to import.
 COMMANDS = {
     "run": ("pipelines.run_cli", "Run CONFIG: cameras in, emotion events out, headless."),
     "demo": ("pipelines.run_cli", "Show the whole engine on built-in footage."),
@@ -24,24 +25,11 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="moodline")
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
 @click.option(
@@ -65,19 +53,26 @@ def root(debug: bool, log_format: str) -> None:
     logs.configure(debug=debug, json=log_format == "json")
 
 
+def _show(error: click.ClickException) -> None:
+    """With `--log-format json` the message alone, as a record; else with the command's usage."""
+    if logs.is_json():
+        logs.say(f"moodline: {error.format_message()}")
+    else:
+        error.show()
+
+
 def main() -> None:
     """Entry point.
 
     Exit codes: 0 done, 1 failed while running, 2 wrong configuration or arguments, 130 interrupted.
     """
+    if wants_json(sys.argv):
+        logs.configure(json=True)  # for what goes wrong before the options are read
     try:
         code = root.main(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        code = WRONG
     except click.ClickException as error:
-        error.show()
-        code = FAILED
+        _show(error)
+        code = WRONG if isinstance(error, click.UsageError) else FAILED
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except MoodlineError as error:

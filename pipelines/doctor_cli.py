@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import click
+import cv2
 
 from engine import __version__
 from engine.bus import ping
@@ -16,6 +17,7 @@ from engine.errors import BusError, ModelError
 from engine.modelcard import installed, load_model
 from engine.sessions import available_providers, installed_runtimes, open_session
 from engine.sources.reader import decoder_version
+from pipelines import installation
 
 _PACKAGES = (
     "numpy",
@@ -51,7 +53,7 @@ def doctor(redis_url: str) -> int:
       moodline doctor
       moodline doctor --redis redis://queue.local:6379/0
     """
-    findings = [*_versions(), *_runtime(), *_decoding(), *_webcams(), *_redis(redis_url), *_models()]
+    findings = [*_versions(), *_files(), *_runtime(), *_decoding(), *_webcams(), *_redis(redis_url), *_models()]
     for finding in findings:
         mark = {"ok": "  ok  ", "note": " note ", "fault": "FAULT "}[finding.level]
         click.echo(f"{mark} {finding.topic:<10} {finding.text}")
@@ -67,11 +69,27 @@ def _versions() -> Iterator[Finding]:
             yield Finding("note", "package", f"{name} is not installed")
 
 
+def _files() -> Iterator[Finding]:
+    """Whether what is imported is what was installed: pip lets one package write over another's files."""
+    wrong = installation.opencv(cv2.__version__)
+    yield from (Finding("fault", "opencv", line) for line in wrong)
+    if not wrong:
+        yield Finding("ok", "opencv", f"{cv2.__version__} from {Path(cv2.__file__).parent}")
+    ours = [*installation.intruders(), *installation.strays()]
+    altered = installation.overwritten(installation.NAME, installation.OURS)
+    ours += [f"{altered}; install moodline again"] if altered else []
+    yield from (Finding("fault", "files", line) for line in ours)
+    if not ours:
+        yield Finding("ok", "files", f"engine, pipelines and trainer are moodline's own, in {installation.here()}")
+
+
 def _runtime() -> Iterator[Finding]:
     runtimes = installed_runtimes()
     if len(runtimes) > 1:
         text = f"{' and '.join(runtimes)} overwrite each other; remove both, then make setup"
         yield Finding("fault", "onnx", text)
+    elif altered := installation.overwritten(runtimes[0].split()[0] if runtimes else "", ["onnxruntime"]):
+        yield Finding("fault", "onnx", f"{altered}; pip install --force-reinstall {runtimes[0].split()[0]}")
     else:
         yield Finding("ok", "onnx", ", ".join(runtimes))
     providers = available_providers()

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from engine.errors import DownloadError
 from engine.redact import redact
 from engine.words import size_of
+from pipelines.logs import is_json
 from pipelines.remote import Answer, CutError, Promise, opened
 
 TRIES = 5
@@ -141,7 +142,7 @@ class _Resuming:
             self.pieced = True
             self._say(f"{promise.name}: goes on at {self._so_far(file)}")
         shape = {"unit": "B", "unit_scale": True, "ncols": _columns()}
-        with tqdm(desc=promise.name, total=promise.size, disable=None, **shape) as bar:
+        with tqdm(desc=promise.name, total=promise.size, disable=is_json() or None, **shape) as bar:
             bar.update(file.tell())
             self._fill(file, bar)
 

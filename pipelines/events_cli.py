@@ -13,6 +13,7 @@ from engine.client import NEWEST, OLDEST, Received, subscribe
 from engine.errors import ConfigError
 from engine.redact import shown
 from engine.words import sure_of, unread
+from pipelines import logs
 
 INTERRUPTED = 130
 _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
@@ -85,7 +86,7 @@ def _first(error: ValueError) -> str:
 
 
 def _say(trouble: str) -> None:
-    click.echo(f"moodline: {trouble}; trying again", err=True)
+    logs.say(f"moodline: {trouble}; trying again")
 
 
 def _line(message: Received) -> str:

@@ -4,17 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
-from engine.bus.erasing import erase_track
 from engine.errors import BusError, ConfigError
-from engine.history import EventFilter, History, HistoryConfig
+from engine.history import EventFilter, HistoryConfig
 from engine.redact import shown
+from pipelines import logs
 from pipelines.config import load
-from pipelines.history_export import FORMATS, export
+from pipelines.history_export import FORMATS, export, format_of
+
+if TYPE_CHECKING:
+    from engine.history import History
 
 _WHERE = (
     click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A run's configuration."),
@@ -71,7 +74,7 @@ def prune(config: Path | None, url: str | None, older_than: float | None, to_mb:
         raise click.UsageError("say what may go: --older-than DAYS, --to-mb MB, or both")
     with _opened(config, url) as store:
         removed = 0
-        with tqdm(unit=" events", desc="removing", disable=None) as bar:
+        with tqdm(unit=" events", desc="removing", disable=logs.is_json() or None) as bar:
             if older_than is not None:
                 removed += store.prune(_days_ago(older_than), bar.update)
             if to_mb is not None:
@@ -92,7 +95,12 @@ def _days_ago(days: float) -> datetime:
 @history.command("export")
 @where
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="By default what the file's name ends in, or jsonl.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    help="What the file's name ends in, unless given.",
+)
 @click.option("--source", "source_id", metavar="ID")
 @click.option("--type", metavar="TYPE")
 @click.option("--label", metavar="EMOTION")
@@ -108,13 +116,16 @@ def export_events(
     end: datetime | None,
     **equal: Any,
 ) -> int:
-    """Write events into a file, oldest first: JSON lines, or Parquet."""
-    wanted = EventFilter(start=_in_utc(start), end=_in_utc(end), **equal)
+    """Write events into a file, oldest first: JSON lines, CSV or Parquet."""
+    kind = kind or format_of(output)
     if kind is None:
-        kind = "parquet" if output.suffix.lower() == ".parquet" else "jsonl"
+        raise click.UsageError(
+            f"--output {str(output)!r} ends in {output.suffix!r}: name it .jsonl, .csv or .parquet, or say --format"
+        )
+    wanted = EventFilter(start=_in_utc(start), end=_in_utc(end), **equal)
     with _opened(config, url) as store:
         total = store.count_events(wanted)
-        with tqdm(total=total, unit=" events", desc="exporting", disable=None) as bar:
+        with tqdm(total=total, unit=" events", desc="exporting", disable=logs.is_json() or None) as bar:
             count = export(store, wanted, output, kind, bar.update)
     click.echo(f"{count} events in {output}")
     return 0
@@ -130,6 +141,8 @@ def erase(config: Path | None, url: str | None, track_uid: str, bus: str | None,
 
     A run on this history, also one that begins within a week, forgets its thumbnail and takes it out of its stream.
     """
+    from engine.bus.erasing import erase_track
+
     bus, prefix = _bus_of(config, bus, prefix)
     with _opened(config, url) as store:
         gone = store.erase(track_uid)
@@ -151,7 +164,9 @@ def _bus_of(config: Path | None, bus: str | None, prefix: str) -> tuple[str | No
 
 
 @contextmanager
-def _opened(config: Path | None, url: str | None) -> Iterator[History]:
+def _opened(config: Path | None, url: str | None) -> Iterator["History"]:
+    from engine.history import History
+
     store = History(_url(config, url))
     store.open()
     with closing(store):
@@ -186,7 +201,7 @@ def _in_utc(moment: datetime | None) -> datetime | None:
     return moment and moment.replace(tzinfo=UTC)
 
 
-def _megabytes(store: History) -> str:
+def _megabytes(store: "History") -> str:
     return f"{store.size_bytes() / 1e6:.1f} MB"
 
 

@@ -6,13 +6,44 @@ from contextlib import suppress
 from typing import Any
 
 import click
-import structlog
 
 from engine.redact import redact
+
+_json: logging.Formatter | None = None
+"""What `say` writes through; None where people read."""
 
 
 def configure(debug: bool = False, json: bool = False) -> None:
     """Send all log records to standard error; other libraries only from warnings on."""
+    global _json
+    formatter = _Formatter(json)
+    _json = formatter if json else None
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.captureWarnings(json)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    level = logging.DEBUG if debug else logging.INFO
+    for name in ("engine", "pipelines"):
+        logging.getLogger(name).setLevel(level)
+
+
+class _Formatter(logging.Formatter):
+    """structlog's, imported with the first record: most short commands have none."""
+
+    def __init__(self, json: bool) -> None:
+        super().__init__()
+        self._json = json
+        self._native: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._native is None:
+            self._native = _structlog(self._json)
+        return self._native.format(record)
+
+
+def _structlog(json: bool) -> logging.Formatter:
+    import structlog
+
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -25,17 +56,10 @@ def configure(debug: bool = False, json: bool = False) -> None:
         if json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False)
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    level = logging.DEBUG if debug else logging.INFO
-    for name in ("engine", "pipelines"):
-        logging.getLogger(name).setLevel(level)
 
 
 def quiet() -> None:
@@ -46,9 +70,21 @@ def quiet() -> None:
 
 
 def say(text: str) -> None:
-    """Tell whoever watches standard error. That nobody does (`| head -1`, a full disk) must not end a run."""
+    """Tell whoever watches standard error. That nobody does (`| head -1`, a full disk) must not end a run.
+
+    With `--log-format json` each line is a record as well: standard error is then JSON lines and nothing else.
+    """
     with suppress(OSError):
-        click.echo(redact(text), err=True)
+        if _json:
+            for line in filter(None, map(str.strip, text.splitlines())):
+                click.echo(_json.format(logging.LogRecord("moodline", logging.INFO, "", 0, line, None, None)), err=True)
+        else:
+            click.echo(redact(text), err=True)
+
+
+def is_json() -> bool:
+    """Whether standard error is JSON lines, which a progress bar must not break."""
+    return _json is not None
 
 
 def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.detectors.build import LAYOUTS
+from engine.devices import warm_up
 from engine.errors import ModelError
 from engine.items import Floats
 from engine.modelcard import Model, ModelCard, card_path, load_model, sha256_of
-from engine.sessions import OnnxSession, open_session, warm_up
+from engine.pixels import to_tensor
+from engine.sessions import OnnxSession, open_session
 from engine.stages.classify import EmotionClassifier
 from engine.stages.detect import DetectConfig
 from pipelines.model_leftovers import SCRATCH, adding
@@ -103,10 +105,22 @@ def probe(model: Model) -> OnnxSession:
 def _try_out(session: OnnxSession, card: ModelCard) -> None:
     if card.task == "emotion":
         EmotionClassifier(session, card, max_batch=1)
+        _check_output(session, card)
     elif card.layout in LAYOUTS:
         LAYOUTS[card.layout](session, card, DetectConfig()).detect([np.full((96, 160, 3), 127, np.uint8)])
     else:
         raise ModelError(f"model {card.name!r} has the unknown layout {card.layout!r}")
+
+
+def _check_output(session: OnnxSession, card: ModelCard) -> None:
+    """Probabilities taken for logits would make every face look unsure, and the other way round is not a number."""
+    height, width = card.input.height or 48, card.input.width or 48
+    faces = np.random.default_rng(0).integers(0, 256, (session.input_shape[0] or 4, height, width, 3), np.uint8)
+    scores = session.run(to_tensor(list(faces), card.input))[0]
+    sums = bool((scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=1e-3))
+    if sums != (card.layout == "probabilities"):
+        right = "probabilities" if sums else "logits"
+        raise ModelError(f"model {card.name!r} gives {right}, not {card.layout} as its card says: --output {right}")
 
 
 def _check_probabilities(outputs: Sequence[Floats], card: ModelCard) -> None:

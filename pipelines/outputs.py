@@ -10,6 +10,8 @@ from engine import ownerfiles
 from engine.errors import ConfigError, OutputError
 
 _VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+_NOT_LINES = (*_VIDEO_SUFFIXES, ".csv", ".tsv", ".parquet", ".xlsx", ".gz")
+"""Names that promise something else than the JSON lines that events are written as."""
 
 
 def check_outputs(source: Path, video: Path | None, events: Path | None) -> None:
@@ -24,6 +26,8 @@ def check_outputs(source: Path, video: Path | None, events: Path | None) -> None
         problems.append(f"--output: {str(video)!r} must end in {', '.join(_VIDEO_SUFFIXES)}")
     if video and events and _is_same(video, events):
         problems.append(f"--events: {str(events)!r} is the video of --output; name another file")
+    elif events and events.suffix.lower() in _NOT_LINES and not any(one.startswith("--events") for one in problems):
+        problems.append(f"--events: {str(events)!r} ends in {events.suffix}, but holds JSON lines; name it .jsonl")
     if problems:
         raise ConfigError(*problems)
 

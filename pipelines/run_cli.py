@@ -7,20 +7,27 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.api import port_is_free
-from engine.errors import ConfigError
+from engine.errors import ConfigError, SourceError
 from engine.private_redis import private_redis
+from engine.sources.config import SourceConfig
+from engine.sources.demo import open_demo
 from pipelines import logs
 from pipelines.config import PipelineConfig, load
-from pipelines.reload import Reload
+from pipelines.entry import missing
 from pipelines.secrecy import check_files
-from pipelines.service import Service
 from pipelines.signals import INTERRUPTED, reload_on_hangup, stop_on_signal
 from pipelines.yamlfile import shipped
+
+# What runs is imported when it is about to: `--help` and mistakes in arguments need none of it.
+if TYPE_CHECKING:
+    from pipelines.reload import Reload
+    from pipelines.service import Service
 
 FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
                    help="Stop by itself after this time.")  # fmt: skip
@@ -41,14 +48,22 @@ def run(config: Path, for_s: float | None, run_id: str | None) -> int:
       DOOR_RTSP=rtsp://user:secret@10.0.0.7/live moodline run configs/rtsp.yaml
       moodline run configs/file.yaml --for 60
     """
+    from pipelines.reload import Reload
+    from pipelines.service import Service
+
     reload = Reload(config)
     check_files(config)
     service = Service(load(config), check_run_id(run_id))
     code = run_until_signal(service, for_s, lambda: _say_where(service), reload.of(service))
+    return finish(service, code or _failed(service))
+
+
+def _failed(service: "Service") -> int:
+    """1 where a source could not be read to its end, told line by line; else 0."""
     failures = service.failures()
     for line in failures:
         logs.say(f"moodline: {line}")
-    return finish(service, code or int(bool(failures)))
+    return int(bool(failures))
 
 
 @click.command()
@@ -62,6 +77,12 @@ def demo(for_s: float | None, port: int | None) -> int:
       moodline demo
       moodline demo --for 30 --port 9000
     """
+    if wanting := _wanting():
+        for line in wanting:
+            logs.say(f"moodline: {line}")
+        return 1
+    from pipelines.service import Service
+
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodline-demo-")))
         config = _for_demo(load(shipped("demo.yaml")), folder, port)
@@ -70,10 +91,22 @@ def demo(for_s: float | None, port: int | None) -> int:
             config = replace(config, bus=replace(config.bus, url=redis_url))
         service = Service(config)
         code = run_until_signal(service, for_s, lambda: _say_demo(service))
-    return finish(service, code)
+    return finish(service, code or _failed(service))
+
+
+def _wanting() -> list[str]:
+    """What the demo needs and the wheel alone does not bring, one line each."""
+    lines = [] if find_spec("onnxruntime") else missing(ModuleNotFoundError(name="onnxruntime"))
+    try:
+        open_demo(SourceConfig(id="demo", uri="demo:")).close()
+    except SourceError as error:
+        lines.append(str(error))
+    return lines
 
 
 def _for_demo(config: PipelineConfig, folder: Path, port: int | None) -> PipelineConfig:
+    from engine.api import port_is_free
+
     if port is None:
         port = config.api.port if port_is_free(config.api.host, config.api.port) else 0
     history = replace(config.history, url=f"sqlite:///{folder / 'demo.db'}")
@@ -89,7 +122,7 @@ def check_run_id(run_id: str | None) -> str | None:
 
 
 def run_until_signal(
-    service: Service, for_s: float | None, on_open: Callable[[], None], reload: Reload | None = None
+    service: "Service", for_s: float | None, on_open: Callable[[], None], reload: "Reload | None" = None
 ) -> int:
     """0 at the end or on SIGTERM, 130 on Ctrl-C; a second signal ends the process at once. SIGHUP asks `reload`."""
     first_signal = stop_on_signal(service.stop)
@@ -100,7 +133,7 @@ def run_until_signal(
     return INTERRUPTED if first_signal() == signal.SIGINT else 0
 
 
-def finish(service: Service, code: int) -> int:
+def finish(service: "Service", code: int) -> int:
     """A thread blocked inside a decoder must not meet the interpreter's end: leave without one."""
     if service.abandoned():
         for stream in (sys.stdout, sys.stderr):
@@ -110,7 +143,7 @@ def finish(service: Service, code: int) -> int:
     return code
 
 
-def _say_where(service: Service) -> None:
+def _say_where(service: "Service") -> None:
     status = service.status()
     names = ", ".join(source.id for source in service.config.sources)
     logs.say(f"moodline {status.version} · run {service.run_id} · sources {names}")
@@ -122,10 +155,11 @@ def _say_where(service: Service) -> None:
     if deployment.exemption:
         logs.say(f"  context   {deployment.context}, stated exemption: {deployment.exemption}")
     if service.api_url:
+        logs.say(f"  page      {service.api_url}")
         logs.say(f"  API       {service.api_url}/api/v1/status")
 
 
-def _say_end(service: Service) -> None:
+def _say_end(service: "Service") -> None:
     status = service.last
     if status is None:
         return
@@ -135,7 +169,7 @@ def _say_end(service: Service) -> None:
     logs.say(f"moodline: stopped after {status.uptime_s:.1f} s: {counts}")
 
 
-def _say_demo(service: Service) -> None:
+def _say_demo(service: "Service") -> None:
     _say_where(service)
     base = service.api_url
     logs.say(

@@ -10,7 +10,7 @@ compile() { # compile OUT [uv pip compile options]
 }
 TMP=$(mktemp -d); trap 'rm -rf "$TMP"' EXIT
 OVERRIDES=$TMP/cpu.txt; sed "s/^onnxruntime ;.*/onnxruntime>=1.24,<1.32/" requirements/overrides.txt > "$OVERRIDES"
-compile cpu.txt --extra cpu --extra insightface --extra postgres
-compile dev.txt --extra cpu --extra insightface --extra train --group dev
+compile cpu.txt --extra cpu --group insightface --extra postgres
+compile dev.txt --extra cpu --group insightface --extra train --group dev
 OVERRIDES=$TMP/gpu.txt; sed "s/^onnxruntime ;.*/onnxruntime ; sys_platform == 'never'/" requirements/overrides.txt > "$OVERRIDES"
-compile gpu.txt --extra gpu --extra insightface --extra postgres
+compile gpu.txt --extra gpu --group insightface --extra postgres

@@ -14,7 +14,6 @@ HOMES = {
     "onnxruntime": ["engine/sessions.py", "trainer/quantize.py"],
     "norfair": ["engine/stages/track.py"],
     "av": ["engine/sources/av_reader.py", "engine/sources/av_writer.py"],
-    "insightface": ["engine/detectors/scrfd.py"],
     "redis": ["engine/bus/"],
     "sqlalchemy": ["engine/history/"],
     "alembic": ["engine/history/migrations/"],

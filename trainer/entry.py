@@ -15,6 +15,7 @@ def main() -> None:
         if name in _OURS:
             raise
         sys.stderr.write(
-            f"moodline-train: {name} is not installed; training needs more than the engine: make setup-dev\n"
+            f"moodline-train: {name} is not installed; training needs more than the engine: "
+            "make setup-dev, or pip install 'moodline[train]'\n"
         )
         sys.exit(2)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from engine.api.problems import problem
 from engine.api.query import BadRange, StatsQuery
 from engine.fields import Field, Positive, settings
 from engine.history import StatsFilter
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SINGLE = ("/api/v1/tracks", "/api/v1/events")
 _SOURCES, _PICTURES = "/api/v1/sources/", ("/snapshot.jpg", "/preview.mjpeg")
@@ -62,10 +62,12 @@ class PrivacyConfig:
 class AggregateGate:
     """Answers for no single track or event, and shows no picture, whoever asks."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: "ASGIApp") -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        from engine.api.problems import problem  # FastAPI: too much for those who only want the settings
+
         refusal = None
         if scope["type"] == "http" and _tells_of_single_ones(scope["path"]):
             refusal = problem(403, "privacy.aggregate_only is set: ask for stats/emotions")

@@ -1,1 +1,1 @@
-"""Face detectors behind one protocol: RetinaFace, SCRFD through insightface, and the Haar cascade."""
+"""Face detectors behind one protocol: RetinaFace, SCRFD, and the Haar cascade."""

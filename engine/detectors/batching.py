@@ -5,8 +5,8 @@ from threading import Lock
 
 import numpy as np
 
+from engine.devices import Session, warm_up
 from engine.items import Floats
-from engine.sessions import Session, warm_up
 
 GPU_BUCKETS = (1, 2, 4, 8, 16)
 CPU_BUCKETS = (1,)

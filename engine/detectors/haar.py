@@ -97,7 +97,10 @@ def cascade_path() -> Path:
 
 def _load() -> Any:
     if not hasattr(cv2, "CascadeClassifier"):
-        raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless<5")
+        raise ModelError(
+            f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless<5 "
+            "(moodline doctor says which packages have put OpenCV there)"
+        )
     path = cascade_path()
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():

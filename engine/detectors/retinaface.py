@@ -16,11 +16,11 @@ from engine.detectors.base import sound_detections
 from engine.detectors.batching import BucketedSession, buckets_for
 from engine.detectors.letterbox import Letterboxed, by_shape, letterbox, neutral
 from engine.detectors.nms import nms
+from engine.devices import Session
 from engine.errors import ModelError
 from engine.items import Detection, Floats, Image
 from engine.modelcard import ModelCard
 from engine.pixels import to_tensor
-from engine.sessions import Session
 
 PRIORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 """Stride and prior sides of each level, in input pixels."""

@@ -3,8 +3,10 @@
 The only package that imports SQLAlchemy.
 """
 
+from typing import TYPE_CHECKING
+
+from engine.exports import exports
 from engine.history.config import HistoryConfig
-from engine.history.outbox import Outbox
 from engine.history.records import (
     BadCursor,
     EmotionBucket,
@@ -19,9 +21,12 @@ from engine.history.records import (
     TrackFilter,
     TrackRecord,
 )
-from engine.history.retention import Retention
-from engine.history.sources import SourceStore, StoredSource
-from engine.history.store import History
+
+if TYPE_CHECKING:
+    from engine.history.outbox import Outbox
+    from engine.history.retention import Retention
+    from engine.history.sources import SourceStore, StoredSource
+    from engine.history.store import History
 
 __all__ = [
     "BadCursor",
@@ -43,3 +48,14 @@ __all__ = [
     "TrackFilter",
     "TrackRecord",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "History": "engine.history.store",
+        "Outbox": "engine.history.outbox",
+        "Retention": "engine.history.retention",
+        "SourceStore": "engine.history.sources",
+        "StoredSource": "engine.history.sources",
+    },
+)

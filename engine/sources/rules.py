@@ -10,11 +10,8 @@ from engine.errors import Cause, ConfigError, SourceError
 from engine.fields import Field, Text, field_validator, settings
 from engine.sources.addresses import Address, Hosts, is_own
 from engine.sources.config import SourceConfig
-from engine.sources.files import path_of
-from engine.sources.live import open_http, open_rtsp
 from engine.sources.picture import Reader
 from engine.sources.reach import Target, listens, resolve, take_apart
-from engine.sources.reader import open_reader
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +109,8 @@ class SourceRules:
             raise ValueError(f"{self._begin(uri)}no files can be added here; api.sources.files names no folder")
         if not uri.isprintable() or "\\" in uri:
             raise ValueError(_NO_FILE)
+        from engine.sources.files import path_of
+
         try:
             folder = self._folder.resolve(strict=True)
             path = (folder / path_of(uri)).resolve(strict=True)
@@ -175,6 +174,10 @@ class RuledOpener:
             return False
 
     def _open(self, config: SourceConfig) -> Reader:
+        # FFmpeg comes in here: too much for those who only want the settings.
+        from engine.sources.live import open_http, open_rtsp
+        from engine.sources.reader import open_reader
+
         self._rules.check_scheme(config.uri)
         if config.kind == "file":
             return open_reader(replace(config, uri=str(self._rules.file(config.uri))))

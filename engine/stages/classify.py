@@ -6,12 +6,12 @@ from threading import Lock
 
 import numpy as np
 
+from engine.devices import Device, Session, warm_up
 from engine.errors import ModelError
 from engine.fields import BatchSize, Count, Millis, Text, settings
 from engine.items import EmotionScores, FaceChip, Floats, Image, Reading, SourceStatus, TrackEnded, Unseen
 from engine.modelcard import ModelCard
 from engine.pixels import to_tensor
-from engine.sessions import Device, Session, warm_up
 
 
 @settings
@@ -37,7 +37,7 @@ class EmotionClassifier:
 
     def __init__(self, session: Session, card: ModelCard, max_batch: int) -> None:
         """Raises `ModelError` when card and network do not fit an emotion classifier."""
-        if card.task != "emotion" or card.layout != "logits":
+        if card.task != "emotion" or card.layout not in ("logits", "probabilities"):
             raise ModelError(f"model {card.name!r} is no emotion classifier (task {card.task}, {card.layout})")
         if card.input.width is None or card.input.height is None:
             raise ModelError(f"model {card.name!r}: the card must give an input size")
@@ -70,10 +70,13 @@ class EmotionClassifier:
                 f"model {self.card.name!r}: the card has {len(self.card.labels)} labels, "
                 f"the network gave {logits.shape[1:]} scores a face"
             )
+        if self.card.layout == "probabilities":
+            logits = np.log(np.maximum(logits, _LEAST))
         values = softmax(logits[: len(batch)] / np.float32(self.card.temperature))
         return [EmotionScores(self.card.labels, row.copy()) for row in values]
 
 
+_LEAST = np.float32(1e-9)
 _GPU_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _CPU_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96, 128)
 """On a CPU padding is work: steps are fine enough to waste an eighth at most from the eighth face on."""

@@ -6,10 +6,10 @@ from typing import Literal
 
 from engine.clock import Clock
 from engine.detectors.base import Detector
+from engine.devices import Device
 from engine.fields import Count, Pixels, Seconds, Text, Unit, settings
 from engine.items import Detection, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
-from engine.sessions import Device
 
 _TOLERANCE_S = 1e-6
 """Media times are sums of fractions: a frame this much early is on time."""

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from norfair import Detection as NorfairDetection
-from norfair import OptimizedKalmanFilterFactory, Tracker
 from numpy.typing import NDArray
 
 from engine import ids
@@ -47,13 +45,21 @@ class TrackedFrame:
     """Where faces were seen last of which nobody can say where they are by now."""
 
 
+def _library() -> Any:
+    """Norfair, with SciPy a second of CPU to import: not for those who only want the settings."""
+    import norfair
+
+    return norfair
+
+
 def _new_norfair(config: TrackConfig) -> Any:
-    tracker = Tracker(
+    norfair = _library()
+    tracker = norfair.Tracker(
         "iou",
         distance_threshold=config.max_distance,
         hit_counter_max=_NO_END,
         initialization_delay=0,
-        filter_factory=OptimizedKalmanFilterFactory(),
+        filter_factory=norfair.OptimizedKalmanFilterFactory(),
         past_detections_length=0,
     )
     # Norfair takes a distance over all pairs at once only after construction.
@@ -103,7 +109,8 @@ class SourceTracker:
         """Advance by one frame; `faces` None means that nobody looked: the tracker predicts."""
         ended = self._reset_if_discontinuous(frame)
         self._last = frame
-        points = [NorfairDetection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()]
+        detection = _library().Detection
+        points = [detection(np.array(face.box, np.float64).reshape(2, 2), data=face) for face in faces or ()]
         objects = self._norfair.update(points or None, period=_NO_END)
         ended += self._see(frame, objects)
         tracked = [self._face(frame, self._lives[item.initializing_id], item.estimate) for item in objects]
@@ -232,6 +239,7 @@ class Track:
     def __init__(
         self, config: TrackConfig, run_id: str, rotate_s: float | None = None, numbers: Numbering | None = None
     ) -> None:
+        _library()  # now, so that no first frame waits for it
         self._config = self._wanted = config
         self._numbers = numbers or Numbering(first=1)
         self._run_id = run_id

@@ -33,7 +33,8 @@ def test_the_demo_shows_tracks_with_emotions_within_seconds_and_stops_on_ctrl_c(
         assert (status["models"][0]["name"], status["models"][0]["device"]) == ("retinaface-mnet025", "cpu")
         assert all(event["aligned"] for event in program.get("/api/v1/events?type=new")["items"])
         assert program.end(2) == 130
-    assert "curl" in program.text()
+    assert "curl" in program.text() and f"  page      {program.url}\n" in program.text()
+    assert "cuda" not in program.text().lower()
     assert "Traceback" not in program.text()
 
 

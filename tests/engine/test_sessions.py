@@ -1,5 +1,6 @@
 """Sessions: what opens, on which device, and what is refused."""
 
+import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from engine.devices import warm_up
 from engine.errors import DeviceError, ModelError
 from engine.modelcard import Model
-from engine.sessions import available_providers, installed_runtimes, open_session, warm_up
+from engine.sessions import available_providers, installed_runtimes, open_session
 from tests.support import networks
 
 
@@ -23,6 +25,12 @@ def model(tmp_path: Path) -> Model:
 def needs_build_without_cuda() -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has the CUDA provider")
+
+
+def test_a_build_without_cuda_is_no_news(model: Model, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, "engine.sessions"):
+        open_session(model, "auto")
+    assert "model mood runs on c" in caplog.text and "is not in this build" not in caplog.text
 
 
 @pytest.mark.parametrize("device", ["cpu", "auto"])

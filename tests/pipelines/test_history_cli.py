@@ -1,5 +1,6 @@
 """`moodline history`, as typed."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -92,6 +94,30 @@ def test_a_part_is_exported_as_parquet(url: str, tmp_path: Path) -> None:
     assert json.loads(row["payload"]) == FOOTAGE[1].document
     assert (row["label"], row["label_before"], row["confidence"], row["seq"]) == ("sadness", "happiness", 0.8, 2)
     assert row["captured_at"] == datetime(2026, 11, 22, 10, 20, 40, 500_000, tzinfo=UTC)
+
+
+def test_a_name_that_ends_in_csv_gives_csv(url: str, tmp_path: Path) -> None:
+    assert run("export", "--url", url, "-o", tmp_path / "out.CSV", "--source", "door")[0] == 0
+    with (tmp_path / "out.CSV").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wanted = [FOOTAGE[n].document for n in (0, 3, 1, 2) if FOOTAGE[n].document["source_id"] == "door"]
+    assert [row["event_id"] for row in rows] == [document["event_id"] for document in wanted]
+    assert [row["captured_at"] for row in rows] == [document["captured_at"] for document in wanted]
+    assert [row["label"] for row in rows] == [(document.get("after") or {}).get("label") or "" for document in wanted]
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.xlsx", "out.csv.gz", "out.txt"])
+def test_a_name_that_promises_another_format_is_refused(url: str, tmp_path: Path, name: str) -> None:
+    with pytest.raises(click.UsageError, match=r"ends in '.*': name it .jsonl, .csv or .parquet, or say --format"):
+        run("export", "--url", url, "-o", tmp_path / name)
+    assert not (tmp_path / name).exists()
+    assert run("export", "--url", url, "-o", tmp_path / name, "--format", "jsonl")[0] == 0
+    assert len((tmp_path / name).read_text().splitlines()) == 4
+
+
+def test_a_name_without_an_ending_gives_lines(url: str, tmp_path: Path) -> None:
+    assert run("export", "--url", url, "-o", tmp_path / "out")[0] == 0
+    assert len([json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]) == 4
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(file_url: str, tmp_path: Path) -> None:

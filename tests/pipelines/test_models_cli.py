@@ -1,14 +1,20 @@
 """`moodline models list | verify | add`."""
 
+import re
 import resource
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engine.errors import ModelError, MoodlineError
+from engine.datarights import DataSource
+from engine.errors import ConfigError, ModelError, MoodlineError
 from engine.modelcard import SHIPPED, card_path, find_model, load_model, user_folder
+from engine.pixels import to_tensor
+from engine.sessions import open_session
+from engine.stages.classify import EmotionClassifier
 from pipelines.models_cli import models
 from tests.support import networks
 from tests.support.pulling import files, run
@@ -183,3 +189,103 @@ def test_verify_notices_a_flipped_bit_and_goes_on(outside: Path, folder: Path):
     assert isinstance(result.exception, MoodlineError) and not isinstance(result.exception, click.ClickException)
     assert str(result.exception) == "2 of 3 models failed: mine, nothing"
     assert [line.split()[0] for line in result.output.splitlines()] == ["FAILED", "ok", "FAILED"]
+
+
+def own(path: Path, side: int = 12, labels: int = 3, softmax: bool = False, channels: int = 3) -> Path:
+    """A classifier with an input of its own."""
+    return networks.classifier(path, labels, side, channels=channels, softmax=softmax)
+
+
+DESCRIBED = (
+    "--like", "emotion-fer", "--name", "mine", "--input", "12", "--colour", "RGB", "--mean", "0.485,0.456,0.406",
+    "--std", "0.229,0.224,0.225", "--labels", "calm, glad,sad",
+)  # fmt: skip
+
+
+def test_a_classifier_with_another_input_is_described(tmp_path: Path):
+    result = run("add", own(tmp_path / "net.onnx"), *DESCRIBED, "--licence", "MIT")
+    assert "data unknown" in result.output
+    card = find_model("mine").card
+    assert card.labels == ("calm", "glad", "sad") and (card.layout, card.licence) == ("logits", "MIT")
+    spec = card.input
+    assert (spec.width, spec.height, spec.colour, spec.scale) == (12, 12, "RGB", 1 / 255)
+    assert (spec.mean, spec.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_means_of_pixels_up_to_255_are_taken_as_they_are(tmp_path: Path):
+    run("add", own(tmp_path / "net.onnx"), *DESCRIBED, "--mean", "127.5", "--std", "128")
+    assert (find_model("mine").card.input.scale, find_model("mine").card.input.mean) == (1.0, (127.5,) * 3)
+    run("add", own(tmp_path / "net.onnx"), *DESCRIBED, "--mean", "0", "--std", "1", "--scale", "1")
+    assert find_model("mine").card.input.scale == 1.0
+
+
+def test_a_network_that_gives_probabilities_says_so(tmp_path: Path):
+    path = own(tmp_path / "net.onnx", softmax=True)
+    with pytest.raises(ModelError, match=r"gives probabilities, not logits as its card says: --output probabilities"):
+        run("add", path, *DESCRIBED)
+    run("add", path, *DESCRIBED, "--output", "probabilities")
+    model = find_model("mine")
+    assert model.card.layout == "probabilities"
+    session = open_session(model, "cpu")
+    face = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    (scores,) = EmotionClassifier(session, model.card, 1).predict([face])
+    np.testing.assert_allclose(scores.values, session.run(to_tensor([face], model.card.input))[0][0], atol=1e-6)
+    with pytest.raises(ModelError, match=r"gives logits, not probabilities as its card says: --output logits"):
+        run("add", own(tmp_path / "other.onnx"), *DESCRIBED, "--output", "probabilities")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: own(path), "input channels 1, the network has 3"),
+        (lambda path: own(path, side=112, channels=1, labels=8), "input height 48, the network has 112"),
+        (lambda path: own(path, side=48, channels=1, labels=5), "the card has 8 labels, the network has 5 outputs"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_told_which_card_and_how_to_describe_it(tmp_path: Path, make, said: str):
+    with pytest.raises(ModelError, match=said) as caught:
+        run("add", make(tmp_path / "net.onnx"), "--like", "emotion-fer", "--name", "mine")
+    assert "the card is that of --like emotion-fer (48x48 GRAY, 8 labels, logits)" in str(caught.value)
+    assert "--input --colour --mean --std --labels --output" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--input", "12x"), "--input '12x': expected a side like 112"),
+        (("--input", "0"), "--input '0': expected a side"),
+        (("--mean", "1,2"), "--mean '1,2': expected one number, or 3"),
+        (("--mean", "a"), "--mean 'a': expected a number like 0.5 or 1/255"),
+        (("--std", "0"), "std must be positive"),
+        (("--std", "nan"), "must be finite"),
+        (("--scale", "1/0"), "--scale '1/0': expected a number"),
+        (("--scale", "-1"), "must be positive"),
+        (("--labels", "a,a,b"), "at least two different labels"),
+        (("--labels", "a"), "at least two different labels"),
+        (("--trained-on", "photos"), "expected 'NAME: TERMS'"),
+        (("--commercial", "cleared"), "--commercial: say of what data"),
+    ],
+)
+def test_a_wrong_description_is_one_line(tmp_path: Path, folder: Path, options: tuple[str, ...], message: str):
+    with pytest.raises(ConfigError, match=re.escape(message)) as caught:
+        run("add", own(tmp_path / "net.onnx"), *DESCRIBED, *options)
+    assert "\n" not in str(caught.value) and files(folder) == {}
+
+
+def test_a_description_must_suit_its_kind(tmp_path: Path, outside: Path):
+    with pytest.raises(ConfigError, match="--labels and --output are for emotion models"):
+        run("add", outside, "--like", "retinaface", "--labels", "a,b")
+    with pytest.raises(ConfigError, match="--colour RGB: say --mean and --std too; those of the kind are for GRAY"):
+        run("add", own(tmp_path / "net.onnx"), "--like", "emotion-fer", "--colour", "RGB")
+    with pytest.raises(ConfigError, match="--colour RGB: say --mean and --std too; those of the kind are for BGR"):
+        run("add", outside, "--like", "retinaface", "--colour", "RGB")
+
+
+def test_data_rights_can_be_stated(tmp_path: Path, outside: Path):
+    options = ("--trained-on", "WIDER FACE: research only", "--trained-on", "own: mine", "--commercial", "not-cleared")
+    assert "data not cleared for commercial use" in run("add", outside, "--like", "retinaface", *options).output
+    card = find_model("retinaface").card
+    assert card.data_rights == (
+        DataSource("WIDER FACE", "trained on", "research only", "not cleared"),
+        DataSource("own", "trained on", "mine", "not cleared"),
+    )

@@ -34,6 +34,9 @@ def here(tmp_path, monkeypatch):
         ("out", None, "must end in .mp4"),
         ("out.gif", None, "must end in .mp4"),
         ("out.mp4", "out.mp4", "is the video of --output"),
+        (None, "out.csv", "--events: 'out.csv' ends in .csv, but holds JSON lines; name it .jsonl"),
+        (None, "old.mp4", "'old.mp4' ends in .mp4, but holds JSON lines"),
+        ("out.mp4", "out.parquet", "ends in .parquet"),
     ],
 )
 def test_what_must_not_be_written_is_refused(here, video, events, problem):

@@ -26,14 +26,27 @@ def gray_spec(side: int) -> InputSpec:
     return InputSpec(side, side, "GRAY", 1 / 255, (0.5,), (0.5,))
 
 
-def classifier(path: Path, labels: int = 3, side: int = 8, batch: Dim = "n", number: type = np.float32) -> Path:
-    """A linear layer from a gray `(side, side)` picture to `labels` logits."""
-    weights = np.random.default_rng(0).normal(size=(side * side, labels)).astype(number)
+def classifier(
+    path: Path,
+    labels: int = 3,
+    side: int = 8,
+    batch: Dim = "n",
+    number: type = np.float32,
+    channels: int = 1,
+    softmax: bool = False,
+) -> Path:
+    """A linear layer from a `(side, side)` picture, gray unless it has more channels, to `labels` logits, or with
+    `softmax` to probabilities."""
+    weights = np.random.default_rng(0).normal(size=(channels * side * side, labels)).astype(number)
     nodes = [
         helper.make_node("Flatten", ["picture"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
-    return _save(path, nodes, {"weights": weights}, [batch, 1, side, side], {"logits": [batch, labels]})
+    out = "logits"
+    if softmax:
+        nodes.append(helper.make_node("Softmax", ["logits"], ["scores"], axis=-1))
+        out = "scores"
+    return _save(path, nodes, {"weights": weights}, [batch, channels, side, side], {out: [batch, labels]})
 
 
 def retinaface(

@@ -6,8 +6,8 @@ from math import ceil, exp
 
 import numpy as np
 
+from engine.devices import Session
 from engine.items import Floats, Image
-from engine.sessions import Session
 
 
 @dataclass

@@ -15,5 +15,6 @@ def test_what_is_missing_is_one_line_and_exit_code_two(package, command):
     done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        f"moodline-train: {package} is not installed; training needs more than the engine: make setup-dev\n"
+        f"moodline-train: {package} is not installed; training needs more than the engine: "
+        "make setup-dev, or pip install 'moodline[train]'\n"
     )

@@ -212,3 +212,28 @@ def test_the_buttons_of_a_tile_are_there_for_the_keyboard(browser: Any) -> None:
         page.wait_for_function(shown, arg="1")
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Go on with door").wait_for(timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("state", ["stalled", "offline", "paused", "ended", "online"])
+def test_a_tile_has_one_text_over_its_picture(browser: Any, state: str) -> None:
+    """Whether or not a picture came before: nothing waits, is old, or is missing where the state tells it all."""
+    with ExitStack() as stack:
+        view = FixedView(run_status(sources=(source(),)))
+        shots = Shots()
+        playing = stack.enter_context(ExitStack())
+        playing.enter_context(Playing(shots, ("door",), 0.3))
+        url = stack.enter_context(served(view, shots=shots))
+        page = stack.enter_context(Visitor(browser, url)).go("live")
+        drawn(page, 1)
+        assert page.locator(".tile .over").count() == 0
+        playing.close()
+        if state == "online":
+            page.get_by_text("Last picture").wait_for(timeout=WAIT_MS)
+        else:
+            view.shown = run_status(sources=(source(state=state),))
+            page.locator(f".tile.{state} .over").wait_for(timeout=WAIT_MS)
+        assert page.locator(".tile .over").count() == 1
+        if state != "online":
+            page.reload()  # and where no picture ever came
+            page.locator(f".tile.{state} .over").wait_for(timeout=WAIT_MS)
+            assert page.locator(".tile .over").count() == 1

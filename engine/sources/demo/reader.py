@@ -88,7 +88,10 @@ def open_demo(config: SourceConfig, clock: Clock | None = None) -> DemoReader:
     folders = package.submodule_search_locations if package else None
     photo = cv2.imread(str(Path(folders[0]) / _PHOTO)) if folders else None
     if photo is None:
-        needs = "demo footage needs the insightface package; make setup installs it"
+        needs = (
+            "demo footage needs a picture of the insightface package; make setup installs it, "
+            "or: pip install --no-deps insightface"
+        )
         raise SourceError(Cause.NOT_FOUND, needs)
     known = photo.shape[1::-1] == SIZE
     if not known:

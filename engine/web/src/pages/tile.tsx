@@ -27,6 +27,9 @@ interface TileProps {
 /** A picture older than this is told to be; of slow cameras, than three of their periods. */
 const OLD_S = 5;
 
+/** Where it gives none, one text over the whole picture tells why, and nothing else is written there. */
+const givesPictures = ({ state }: Source): boolean => state === "online" || state === "connecting";
+
 const isDead = ({ state }: Source): boolean => state === "offline" || state === "ended" || state === "paused";
 
 function oldAfter({ fps }: Source): number {
@@ -89,9 +92,10 @@ export function Tile({ source, hub, news, held, blur, filled }: TileProps) {
     <article class={`tile ${source.state}`} ref={box} aria-label={id}>
       <div class="screen">
         <canvas ref={canvas} role="img" aria-label={described(id, faces, visible ?? [])} />
-        <Over source={source} />
-        <Strip lines={[wrong, still && t("live.paused"), problem && t("live.noPicture"), age !== null && t("live.age", { time: duration(age) })]}
-          title={problem?.message} waiting={!shown && !dead} />
+        {givesPictures(source) ? (
+          <Strip lines={[wrong, still && t("live.paused"), problem && t("live.noPicture"), age !== null && t("live.age", { time: duration(age) })]}
+            title={problem?.message} waiting={!shown} />
+        ) : <Over source={source} wrong={wrong} />}
         <Controls name={id} paused={paused} full={full} onPause={() => setPaused(!paused)} onFull={() => toggleFull(box)} />
       </div>
       <footer>
@@ -160,14 +164,14 @@ function Controls({ name, paused, full, onPause, onFull }: {
 }
 
 /** Over the whole picture, where the camera gives none. */
-function Over({ source }: { source: Source }) {
-  if (source.state === "online" || source.state === "connecting") return null;
+function Over({ source, wrong }: { source: Source; wrong: string | false | null }) {
   const cause = causeText(source);
   return (
     <div class="over">
       <Icon name={source.state === "paused" ? "pause" : "alert"} />
       <b>{stateText(source)}</b>
       {cause && <span title={cause}>{cause}</span>}
+      {wrong && <span>{wrong}</span>}
     </div>
   );
 }
