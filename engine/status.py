@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.channel import ChannelStats
 from engine.ledger import NO_FRAMES, FrameCounts
 from engine.modelcard import ModelCard
+from engine.progress import StuckStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class RunStatus:
     """Chips by outcome: `classified`, `gated`, `dropped_queue`."""
     history: SinkSnapshot
     bus: SinkSnapshot
+    stuck: tuple[StuckStage, ...] = ()
+    """Stages whose call does not return, the longest first; the run is not ready then."""
     removed: FrameCounts = NO_FRAMES
     """Of all sources that have been removed meanwhile, together."""
 

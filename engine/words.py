@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and text of others as it may be shown."""
 
 
 def counted(count: int, what: str) -> str:
@@ -18,3 +18,16 @@ def size_of(count: int) -> str:
     if count >= 50_000:
         return f"{count / 1e6:.1f} MB"
     return f"{count / 1e3:.1f} kB" if count >= 1000 else counted(count, "byte")
+
+
+def plain(text: str) -> str:
+    r"""`text` with whatever could steer a terminal or hide itself written out; line breaks, too.
+
+    >>> plain("404 \x1b[2JNot\nhere"), plain("Tür 1")
+    ('404 \\x1b[2JNot\\nhere', 'Tür 1')
+    """
+    return text if text.isprintable() else "".join(one if one.isprintable() else _written_out(one) for one in text)
+
+
+def _written_out(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

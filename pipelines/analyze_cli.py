@@ -124,7 +124,7 @@ def _exit_code(video: Path, result: Analysis) -> int:
         click.echo("moodline: interrupted; what was found until then is complete", err=True)
         return INTERRUPTED
     if result.failure and result.failure.cause is not Cause.ENDED:
-        click.echo(f"moodline: {video}: {result.failure.cause}: {redact(str(result.failure))}", err=True)
+        logs.say(f"moodline: {video}: {result.failure.cause}: {result.failure}")
         return 1
     return 0
 

@@ -9,6 +9,8 @@ import click
 import structlog
 
 from engine.redact import redact
+from engine.words import plain
+from pipelines.loglimit import Repeats
 
 
 def configure(debug: bool = False, json: bool = False) -> None:
@@ -19,6 +21,7 @@ def configure(debug: bool = False, json: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _without_credentials,
+        _plain,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -32,6 +35,7 @@ def configure(debug: bool = False, json: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Repeats())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     level = logging.DEBUG if debug else logging.INFO
     for name in ("engine", "pipelines"):
@@ -48,8 +52,16 @@ def quiet() -> None:
 def say(text: str) -> None:
     """Tell whoever watches standard error. That nobody does (`| head -1`, a full disk) must not end a run."""
     with suppress(OSError):
-        click.echo(redact(text), err=True)
+        click.echo("\n".join(map(plain, redact(text).split("\n"))), err=True)
 
 
 def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _plain(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What others wrote, such as a server's reason phrase, neither steers the terminal nor forges a line."""
+    shown = {key: plain(value) if isinstance(value, str) else value for key, value in event.items()}
+    if isinstance(trace := event.get("exception"), str):
+        shown["exception"] = "\n".join(map(plain, trace.split("\n")))
+    return shown

@@ -1,11 +1,9 @@
 """`moodline run` and `moodline demo`: one process, one shard, until the end or a signal."""
 
-import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from pipelines.config import PipelineConfig, load
 from pipelines.reload import Reload
 from pipelines.secrecy import check_files
 from pipelines.service import Service
-from pipelines.signals import INTERRUPTED, reload_on_hangup, stop_on_signal
+from pipelines.signals import INTERRUPTED, leave, reload_on_hangup, stop_on_signal
 from pipelines.yamlfile import shipped
 
 FOR = click.option("--for", "for_s", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS",
@@ -103,10 +101,7 @@ def run_until_signal(
 def finish(service: Service, code: int) -> int:
     """A thread blocked inside a decoder must not meet the interpreter's end: leave without one."""
     if service.abandoned():
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):
-                stream.flush()
-        os._exit(code)
+        leave(code)
     return code
 
 

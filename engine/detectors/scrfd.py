@@ -14,6 +14,7 @@ from engine.detectors.base import sound_detections
 from engine.errors import ModelError
 from engine.items import Detection, Image
 from engine.modelcard import ModelCard
+from engine.progress import tick
 from engine.sessions import OnnxSession
 
 STRIDE = 32
@@ -37,16 +38,22 @@ class Scrfd:
         self.has_landmarks = outputs in (9, 15)
         self._size = size
         self.min_score = min_score
+        self.faint_score: float | None = None
         self._native = _model_zoo(card.name).SCRFD(session=session.native)
 
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
-        return [self._detect(image) for image in images]
+        found = []
+        for image in images:
+            found.append(self._detect(image))
+            tick()
+        return found
 
     def _detect(self, image: Image) -> tuple[Detection, ...]:
         width, height = self._native.static_input_size or input_size(image, self._size)
         if min(width / image.shape[1] * image.shape[0], height / image.shape[0] * image.shape[1]) < 1:
             return ()  # insightface would shrink its short side to nothing
-        boxes, points = self._native.detect(image, input_size=(width, height), det_thresh=self.min_score)
+        lowest = min(self.min_score, self.min_score if self.faint_score is None else self.faint_score)
+        boxes, points = self._native.detect(image, input_size=(width, height), det_thresh=lowest)
         landmarks = None if points is None else points.astype(np.float32)
         return sound_detections(boxes[:, :4], boxes[:, 4], landmarks, (image.shape[1], image.shape[0]))
 

@@ -115,6 +115,8 @@ export interface Status {
   chips: Record<string, number>;
   history: Sink;
   bus: Sink;
+  /** Stages whose call does not return, the longest first. */
+  stuck?: { stage: string; for_s: number }[];
 }
 
 export interface Track {
