@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from engine.fields import Field, Port, Text, settings
 from engine.sources.rules import ApiSourcesConfig
+from engine.words import counted
 
 Scope = Literal["read", "operate"]
 SHORTEST = 16
@@ -63,7 +64,7 @@ class ApiConfig:
             short = min((len(one.token.strip()) for one in self.all_tokens()), default=SHORTEST)
             if short < SHORTEST:
                 raise ValueError(
-                    f"a token has {short} characters, and host {self.host} can be reached from other machines; "
+                    f"a token has {counted(short, 'character')}, and host {self.host} can be reached from other machines; "
                     f"use {SHORTEST} at least, for example of: openssl rand -hex 16"
                 )
         return self

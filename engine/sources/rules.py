@@ -97,7 +97,7 @@ class SourceRules:
         """
         above: dict[str, Any] = {name: top for name, top in self._ceilings.items() if getattr(config, name) > top}
         problems = [
-            f"{name}: {getattr(config, name)} is more than {top:g}, which api.sources."
+            f"{name}: {getattr(config, name)} is more than {top:.15g}, which api.sources."
             f"{'max_pixels' if name == 'max_pixels' else 'max_timeout_s'} allows"
             for name, top in above.items()
             if name in asked

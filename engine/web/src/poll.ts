@@ -73,6 +73,9 @@ export function useStatus(everyMs = 2000): Asked<Status> {
   // Whichever page asks: who then looks at the engine's finds rates there.
   if (asked.data) rates.add(asked.data);
   const ill = asked.data ? illness(asked.data) : "";
-  useEffect(() => warn(ill), [ill]);
+  useEffect(() => {
+    warn(ill);
+    return () => warn("");
+  }, [ill]);
   return asked;
 }

@@ -201,7 +201,7 @@ def test_a_free_port_is_free() -> None:
 )
 def test_a_host_that_is_not_ours_is_named(history: History, host: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        server(history, host=host, port=0, token="t").start()
+        server(history, host=host, port=0, token=16 * "t").start()
 
 
 def test_the_url_is_known_after_the_start_only(history: History) -> None:
