@@ -3,7 +3,9 @@
 MoodlineError                 what the command line prints as one line
 ├── ConfigError               a setting is wrong; exit code 2
 ├── ModelError                a model file or its card cannot be trusted or run
-│   └── DeviceError           the model does not run where it was asked to run
+│   ├── DeviceError           the model does not run where it was asked to run
+│   │   └── DeviceLost        the GPU is gone or broken, for this process at least
+│   └── OutOfMemory           the device or this machine has no memory for a model's call
 ├── SourceError               a source cannot be opened or has ended; carries a `Cause`
 ├── SourceRefused             a source is not added, changed or removed as asked; carries a `Refusal`
 ├── HistoryError              the history database cannot be opened or written
@@ -12,6 +14,7 @@ MoodlineError                 what the command line prints as one line
 ├── OutputError               a file of results cannot be written
 ├── DownloadError             a file cannot be fetched from where it is published, or is not the one promised
 └── StageFailed               a stage raised; the run ends with its cause
+    └── StageStuck            a stage does not return; the process ends, to be started again
 ChannelClosed                 nothing more can be put, or will ever come
 """
 
@@ -66,6 +69,14 @@ class ModelError(MoodlineError):
 
 class DeviceError(ModelError):
     """A session opened on another device than the one asked for."""
+
+
+class DeviceLost(DeviceError):
+    """The GPU is gone or broken, for this process at least."""
+
+
+class OutOfMemory(ModelError):
+    """The device, or this machine, has no memory for a model's call."""
 
 
 class SourceError(MoodlineError):
@@ -129,7 +140,22 @@ class StageFailed(MoodlineError):
     """A stage raised. `__cause__` is what it raised."""
 
     def __init__(self, stage: str, cause: BaseException) -> None:
-        super().__init__(f"stage {stage!r} failed: {type(cause).__name__}: {cause}")
+        what = str(cause)
+        if isinstance(cause, MemoryError):
+            what = f"this machine is out of memory; run fewer cameras or smaller frames{f' ({what})' if what else ''}"
+        super().__init__(f"stage {stage!r} failed: {type(cause).__name__}: {what}")
+        self.stage = stage
+
+
+class StageStuck(StageFailed):
+    """A stage has not returned for `for_s` seconds. Its thread cannot be ended, so the process must end."""
+
+    def __init__(self, stage: str, for_s: float) -> None:
+        MoodlineError.__init__(
+            self,
+            f"stage {stage!r} hangs: its call has not returned for {for_s:.0f} s (stall_exit_s); the process ends, "
+            "so that its supervisor starts it again",
+        )
         self.stage = stage
 
 

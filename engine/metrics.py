@@ -42,6 +42,8 @@ def _run(status: RunStatus) -> Iterator[Metric]:
     run.add_metric((), {"run_id": status.run_id, "name": status.name, "version": status.version})
     yield run
     yield _gauge("moodline_ready", "1 when the run is ready", [((), float(status.ready))])
+    stuck = [((one.stage,), one.for_s) for one in status.stuck]
+    yield _gauge("moodline_stage_stuck_seconds", "How long a stage's call has not returned", stuck, ("stage",))
     yield _gauge("moodline_uptime_seconds", "Time since the run began", [((), status.uptime_s)])
     models = InfoMetricFamily("moodline_model", "A model in use and the device it was proven to run on")
     for model in status.models:

@@ -9,8 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from engine.channel import Channel
 from engine.clock import Clock
-from engine.errors import ChannelClosed, StageFailed
-from engine.stage import Stage
+from engine.errors import ChannelClosed, StageFailed, StageStuck
+from engine.progress import Progress, StuckStage, Watch
+from engine.stage import Chain, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -78,16 +79,29 @@ class Worker(Generic[A, B]):
     max_items: int = 1
     max_wait_s: float = 0.0
     per_lane: int | None = None
+    progress: Progress = field(default_factory=Progress, init=False)
+
+    @property
+    def where(self) -> str:
+        """The name of the stage it is in; any thread."""
+        return self.stage.current if isinstance(self.stage, Chain) else self.name
 
     def run(self) -> None:
         """Until the inbox is closed and empty; then flushes the stage and closes both."""
         try:
             while True:
-                self._emit(self.stage.process(self.inbox.get_batch(self.max_items, self.max_wait_s, self.per_lane)))
+                items = self.inbox.get_batch(self.max_items, self.max_wait_s, self.per_lane)
+                self.progress.begin()
+                out = self.stage.process(items)
+                self.progress.end()
+                self._emit(out)
         except ChannelClosed:
             pass
         try:
-            self._emit(self.stage.flush())
+            self.progress.begin()
+            out = self.stage.flush()
+            self.progress.end()
+            self._emit(out)
         except ChannelClosed:
             logger.debug("worker %s: the next channel is closed already", self.name)
         self.stage.close()
@@ -134,6 +148,8 @@ class Runner:
     """The runner is one of the producers of each."""
     lasting: bool = False
     """Go on when the last source has ended, until `stop`: others may come."""
+    stall_exit_s: float | None = None
+    """Give up when a stage's call has not returned for so long; None never does."""
     state: str = field(default="starting", init=False)
     abandoned: tuple[str, ...] = field(default=(), init=False)
     """Threads still blocked in a library at the end; they are daemons and die with the process."""
@@ -145,8 +161,12 @@ class Runner:
     _changing: int = field(default=0, init=False)
     _failure: StageFailed | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
+    _watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
+        self._watch = Watch(self.clock)
+        for worker in self.workers:
+            self._watch.add(lambda worker=worker: worker.where, worker.progress)  # type: ignore[misc]
         self._feeds += [_Feed(*source, when_gone=lambda: None) for source in self.sources]
         self._outlets += [*self.holds, *(outlet for _, _, outlet in self.sources)]
 
@@ -166,6 +186,11 @@ class Runner:
                     self._outlets.append(outlet)
         self._news.set()
 
+    @property
+    def stuck(self) -> tuple[StuckStage, ...]:
+        """Stages whose call does not return; any thread."""
+        return self._watch.stuck
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Meanwhile the run does not end because no source is left: others are about to be added."""
@@ -183,6 +208,7 @@ class Runner:
 
         Raises:
             StageFailed: a stage, source loop or service raised; everything has been stopped.
+            StageStuck: a stage did not return for `stall_exit_s`; its thread is left behind.
         """
         services = [self._thread(name, service.run) for name, service in self.services]
         workers = [self._thread(worker.name, worker.run) for worker in self.workers]
@@ -221,6 +247,10 @@ class Runner:
         return body
 
     def _fail(self, name: str, error: Exception) -> None:
+        if self.state in ("failed", "stopped"):
+            # A thread that was left behind came back, and finds that everything has been put away.
+            logger.debug("%s failed after the end: %s: %s", name, type(error).__name__, error)
+            return
         with self._lock:
             first = self._failure is None
             if first:
@@ -268,6 +298,8 @@ class Runner:
                 self._news.clear()
             if self._asked.is_set() or (until_s is not None and self.clock.monotonic() >= until_s):
                 return
+            if self._is_given_up():
+                return
             self._reap()
             self._begin_new()
             for feed in self._current():
@@ -302,9 +334,19 @@ class Runner:
     def _wait_for_last_items(self, workers: Sequence[Thread]) -> None:
         """What was read from files to their end is worked off, however long that takes."""
         for thread in workers:
-            while thread.is_alive() and not self._asked.is_set():
+            while thread.is_alive() and not self._asked.is_set() and not self._is_given_up():
                 thread.join(0.05)
                 self.housekeeping()
+
+    def _is_given_up(self) -> bool:
+        """Look after the workers; whether the run ends since one of them does not come back."""
+        for stuck in self._watch.look():
+            if self.stall_exit_s is not None and stuck.for_s >= self.stall_exit_s:
+                with self._lock:
+                    self._failure = self._failure or StageStuck(stuck.stage, stuck.for_s)
+                logger.error("%s", self._failure)
+                return True
+        return False
 
     def _join(self, threads: Sequence[Thread], deadline_s: float) -> None:
         for thread in threads:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -12,9 +13,11 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from engine.devices import Device
-from engine.errors import DeviceError, ModelError
+from engine.errors import DeviceError, DeviceLost, ModelError, OutOfMemory
 from engine.items import Floats
 from engine.modelcard import Model
+from engine.onnxfile import check_whole
+from engine.progress import tick
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +65,32 @@ class OnnxSession:
         return tuple(_fixed(output.shape) for output in self._native.get_outputs())
 
     def run(self, batch: Floats) -> list[Floats]:
+        """See `Session.run`. On a GPU a call that fails is tried once more.
+
+        Raises:
+            OutOfMemory: the device has no memory for it.
+            DeviceLost: the GPU is gone or broken.
+            ModelError: the network refuses a batch of this shape.
+        """
         try:
-            outputs: list[Floats] = self._native.run(None, {self._input.name: batch})
+            outputs = self._run(batch)
         except _ORT_ERRORS as error:
-            raise ModelError(f"the network refuses input {batch.shape}: {_first_line(error)}") from error
+            if self.device == "cpu" or isinstance(error, ort_errors.InvalidArgument):
+                raise _named(error, self.device, batch.shape) from error
+            logger.warning("a call on %s failed and is tried once more: %s", self.device, _first_line(error))
+            outputs = self._run_again(batch)
+        tick()
         return outputs
+
+    def _run(self, batch: Floats) -> list[Floats]:
+        outputs: list[Floats] = self._native.run(None, {self._input.name: batch})
+        return outputs
+
+    def _run_again(self, batch: Floats) -> list[Floats]:
+        try:
+            return self._run(batch)
+        except _ORT_ERRORS as error:
+            raise _named(error, self.device, batch.shape) from error
 
 
 def _fixed(shape: Sequence[Any]) -> tuple[int | None, ...]:
@@ -81,8 +105,10 @@ def open_session(model: Model, device: Device = "auto", threads: int = 1) -> Onn
 
     Raises:
         DeviceError: the session opened on another device than the one asked for.
-        ModelError: the file is no ONNX network with one float input of the card's channels and size.
+        ModelError: the file is no ONNX network with one float input of the card's channels and size, or keeps
+            weights in another file.
     """
+    check_whole(model.path)
     wanted = _BY_PREFERENCE if device == "auto" else (device,)
     absent: list[str] = []
     refusals: list[str] = []
@@ -116,7 +142,9 @@ def _open(path: Path, device: str, threads: int) -> Any:
     try:
         return ort.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
     except _ORT_ERRORS as error:
-        raise ModelError(f"model {str(path)!r} cannot be opened on {device}: {_first_line(error)}") from error
+        named = _named(error, device, ())
+        kind = type(named) if isinstance(named, OutOfMemory | DeviceLost) else ModelError
+        raise kind(f"model {str(path)!r} cannot be opened on {device}: {_first_line(error)}") from error
 
 
 def _load_cuda_libraries() -> None:
@@ -147,6 +175,33 @@ def _check(model: Model, session: OnnxSession) -> None:
             raise ModelError(
                 f"{where}: the card has {len(model.card.labels)} labels, the network has {classes} outputs"
             )
+
+
+# ONNX Runtime has no class or code for these: they are told by what its providers write.
+_NO_MEMORY = re.compile(
+    r"out of memory|Failed to allocate memory|bad_alloc|ALLOC_FAILED|CUDA failure 2:", re.IGNORECASE
+)
+_LOST = re.compile(
+    r"device.{0,20}lost|fallen off the bus|no CUDA-capable device|illegal memory access|launch failure"
+    r"|misaligned address|device-side assert|uncorrectable ECC|EXECUTION_FAILED|INTERNAL_ERROR|driver shutting down"
+    r"|CUDA failure (?:4|46|100|700|701|702|709|710|714|716|719|721|999):",
+    re.IGNORECASE,
+)
+
+
+def _named(error: Exception, device: str, shape: tuple[int, ...]) -> ModelError:
+    """What an error of ONNX Runtime means, with the way out."""
+    said = _first_line(error)
+    if _NO_MEMORY.search(str(error)):
+        if device == "cpu":
+            out = "run fewer cameras, or lower stages.detect.size and stages.classify.max_batch"
+            return OutOfMemory(f"this machine is out of memory for input {shape}: {said}; {out}")
+        out = "lower stages.classify.max_batch or stages.detect.size, or end what else uses the GPU (nvidia-smi)"
+        return OutOfMemory(f"the GPU is out of memory for input {shape}: {said}; {out}")
+    if device != "cpu" and _LOST.search(str(error)):
+        out = "look at nvidia-smi and the kernel's log, and start the engine again"
+        return DeviceLost(f"the GPU is lost or broken: {said}; {out}")
+    return ModelError(f"the network refuses input {shape}: {said}")
 
 
 def _first_line(error: BaseException) -> str:

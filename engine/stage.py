@@ -33,12 +33,25 @@ class Chain(Generic[A, B, C]):
     def __init__(self, first: Stage[A, B], second: Stage[B, C]) -> None:
         self._first = first
         self._second = second
+        self._now: object = first
+
+    @property
+    def current(self) -> str:
+        """The name of the innermost stage that is being called, or was last; any thread."""
+        now = self._now
+        return now.current if isinstance(now, Chain) else type(now).__name__.lower()
 
     def process(self, items: Sequence[A]) -> Sequence[C]:
-        return self._second.process(self._first.process(items))
+        self._now = self._first
+        between = self._first.process(items)
+        self._now = self._second
+        return self._second.process(between)
 
     def flush(self) -> Sequence[C]:
-        return [*self._second.process(self._first.flush()), *self._second.flush()]
+        self._now = self._first
+        between = self._first.flush()
+        self._now = self._second
+        return [*self._second.process(between), *self._second.flush()]
 
     def close(self) -> None:
         self._first.close()

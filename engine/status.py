@@ -10,6 +10,7 @@ from engine.channel import ChannelStats
 from engine.datarights import Commercial
 from engine.ledger import NO_FRAMES, FrameCounts
 from engine.modelcard import ModelCard
+from engine.progress import StuckStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class RunStatus:
     """Chips by outcome: `classified`, `gated`, `dropped_queue`."""
     history: SinkSnapshot
     bus: SinkSnapshot
+    stuck: tuple[StuckStage, ...] = ()
+    """Stages whose call does not return, the longest first; the run is not ready then."""
     removed: FrameCounts = NO_FRAMES
     """Of all sources that have been removed meanwhile, together."""
     rejected_tracks: int = 0

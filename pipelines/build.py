@@ -107,7 +107,10 @@ class Builder:
         stages, numbers = self._config.stages, Numbering(first=1)
         tracks = tuple(Track(stages.track, self._run_id, rotate_s, numbers) for _ in range(self._workers))
         detector, found_by = self._open_detector()
-        detects = tuple(Detect(detector, stages.detect, self._ledger, self._clock) for _ in range(self._workers))
+        detector.faint_score = self._config.privacy.blur_score
+        detects = tuple(
+            Detect(detector, stages.detect, self._ledger, self._clock, faint=True) for _ in range(self._workers)
+        )
         chip = Chip(stages.chip)
         labeller, smooth = self._labeller(classify), self._smooth(classifier)
         outlets = self._frame_outlets()
@@ -120,6 +123,7 @@ class Builder:
             # A replay ends worker by worker, as its files do.
             holds=() if self._replay else outlets,
             lasting=self._config.takes_sources,
+            stall_exit_s=self._config.stall_exit_s,
         )
         paced = not self._replay if paced is None else paced
         new_capture = partial(self._capture, Numbering(first=0), self._clock.monotonic(), paced)

@@ -5,10 +5,11 @@ import sys
 import click
 
 from engine import __version__
-from engine.errors import ConfigError, ModelError, MoodlineError
+from engine.errors import ConfigError, ModelError, MoodlineError, StageStuck
 from pipelines import logs
 from pipelines.entry import wants_json
 from pipelines.lazy import LazyGroup
+from pipelines.signals import leave
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -81,4 +82,6 @@ def main() -> None:
         for line in str(error).splitlines():
             logs.say(f"moodline: {line}")
         code = WRONG if isinstance(error, ConfigError | ModelError) else FAILED
+        if isinstance(error, StageStuck):
+            leave(code)
     sys.exit(code if isinstance(code, int) else 0)

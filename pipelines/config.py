@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from engine.api.config import ApiConfig
 from engine.api.privacy import PrivacyConfig
 from engine.bus import BusConfig
 from engine.errors import ConfigError
-from engine.fields import Name, settings
+from engine.fields import Field, Name, settings
 from engine.history import HistoryConfig
 from engine.shapes import Shape
 from engine.sources.config import SourceConfig
@@ -46,6 +46,8 @@ class PipelineConfig:
     api: ApiConfig = field(default_factory=ApiConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
+    stall_exit_s: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] | None = 60.0
+    """The process ends when a stage's call has not returned for so long; null never ends it."""
 
     @property
     def takes_sources(self) -> bool:

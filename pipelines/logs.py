@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from engine.redact import redact
+from engine.words import plain
+from pipelines.loglimit import Repeats
 
 _json: logging.Formatter | None = None
 """What `say` writes through; None where people read."""
@@ -20,6 +22,7 @@ def configure(debug: bool = False, json: bool = False) -> None:
     _json = formatter if json else None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Repeats())
     logging.captureWarnings(json)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     level = logging.DEBUG if debug else logging.INFO
@@ -50,6 +53,7 @@ def _structlog(json: bool) -> logging.Formatter:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _without_credentials,
+        _plain,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -79,7 +83,7 @@ def say(text: str) -> None:
             for line in filter(None, map(str.strip, text.splitlines())):
                 click.echo(_json.format(logging.LogRecord("moodline", logging.INFO, "", 0, line, None, None)), err=True)
         else:
-            click.echo(redact(text), err=True)
+            click.echo("\n".join(map(plain, redact(text).split("\n"))), err=True)
 
 
 def is_json() -> bool:
@@ -89,3 +93,11 @@ def is_json() -> bool:
 
 def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _plain(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What others wrote, such as a server's reason phrase, neither steers the terminal nor forges a line."""
+    shown = {key: plain(value) if isinstance(value, str) else value for key, value in event.items()}
+    if isinstance(trace := event.get("exception"), str):
+        shown["exception"] = "\n".join(map(plain, trace.split("\n")))
+    return shown

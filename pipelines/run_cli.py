@@ -1,11 +1,9 @@
 """`moodline run` and `moodline demo`: one process, one shard, until the end or a signal."""
 
-import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +19,7 @@ from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.entry import missing
 from pipelines.secrecy import check_files
-from pipelines.signals import INTERRUPTED, reload_on_hangup, stop_on_signal
+from pipelines.signals import INTERRUPTED, leave, reload_on_hangup, stop_on_signal
 from pipelines.yamlfile import shipped
 
 # What runs is imported when it is about to: `--help` and mistakes in arguments need none of it.
@@ -136,10 +134,7 @@ def run_until_signal(
 def finish(service: "Service", code: int) -> int:
     """A thread blocked inside a decoder must not meet the interpreter's end: leave without one."""
     if service.abandoned():
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):
-                stream.flush()
-        os._exit(code)
+        leave(code)
     return code
 
 

@@ -8,9 +8,11 @@ from threading import Lock
 
 from engine import __version__, ids
 from engine.api import ApiServer, Bell, create_app
+from engine.api.protocol import CONNECTIONS
 from engine.bus import open_bus
 from engine.channel import ChannelStats
 from engine.clock import Clock, SystemClock
+from engine.descriptors import cameras_for, check, connections_for, raise_limit
 from engine.errors import ConfigError, HistoryError
 from engine.events import Emotion
 from engine.history import History, Retention
@@ -25,7 +27,8 @@ from engine.sources.managed import ManagedSources
 from engine.sources.rules import SourceRules
 from engine.stages.capture import Capture
 from engine.stages.publish import Publish
-from engine.status import RunStatus, SourceSnapshot
+from engine.status import RunStatus, SinkSnapshot, SourceSnapshot
+from pipelines import lanes
 from pipelines.build import Builder, Machine, Onlookers
 from pipelines.config import PipelineConfig
 
@@ -56,10 +59,13 @@ class Service:
         self._shots = Shots()
         self._browsers: BrowserCameras | None = None
         self._thumbnails = self._open_thumbnails() if config.privacy.thumbnails else None
-        self._publish = Publish(self._history, self._has_rows, self._clock, self._may_wait_for_history)
+        self._publish = Publish(
+            self._history, self._has_rows, self._clock, self._may_wait_for_history, self._queued_events
+        )
         self._machine: Machine | None = None
         self._managed: ManagedSources | None = None
         self._stopped = False
+        self._files = 0
         self._lock = Lock()
 
     def run(
@@ -77,6 +83,8 @@ class Service:
             ConfigError: the history or the API's port cannot be opened.
             MoodlineError: a model cannot be used, or a stage failed.
         """
+        self._files = raise_limit()
+        check(self._files, len(self.config.sources))
         with ExitStack() as stack:
             self._open_history(stack)
             stack.callback(self._bus.close)
@@ -134,6 +142,7 @@ class Service:
         """One look at everything; any thread."""
         machine = self._machine
         state = machine.runner.state if machine else "starting"
+        stuck = machine.runner.stuck if machine else ()
         return RunStatus(
             run_id=self.run_id,
             name=self.config.name,
@@ -141,17 +150,29 @@ class Service:
             state=state,
             started_at=self._started_at,
             uptime_s=self._clock.monotonic() - self._started_s,
-            ready=state == "running",
+            ready=state == "running" and not stuck,
+            stuck=stuck,
             sources=self._seen_sources(),
             models=machine.models if machine else (),
             channels=_channels(machine) if machine else {},
             events=self._publish.counts(),
             chips=_chips(machine) if machine else {},
-            history=self._history.snapshot(),
+            history=self._history_snapshot(),
             bus=self._relay.snapshot(),
             removed=machine.ledger.removed() if machine else NO_FRAMES,
             rejected_tracks=machine.knobs.smooth.rejected if machine else 0,
         )
+
+    def _history_snapshot(self) -> SinkSnapshot:
+        snapshot, waiting = self._history.snapshot(), self._publish.waiting
+        if waiting is None:
+            return snapshot
+        return replace(snapshot, detail=f"{waiting}: {snapshot.detail}", pending=waiting.events)
+
+    def _queued_events(self) -> tuple[int, int]:
+        machine = self._machine
+        depth = sum(channel.stats().depth for channel in machine.channels["events"]) if machine else 0
+        return depth, lanes.EVENTS
 
     def _judged(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:
         self._shots.on_emotion(seen, emotion)
@@ -183,7 +204,8 @@ class Service:
         if self.config.mode == "replay":
             return None
         store = self._history.source_store(self.config.name)
-        rules = SourceRules(self.config.api.sources)
+        allowed = self.config.api.sources
+        rules = SourceRules(replace(allowed, max=min(allowed.max, cameras_for(self._files))))
         managed = ManagedSources(machine.fleet, store, rules, self.config.sources, browsers)
         managed.begin()
         return managed
@@ -220,7 +242,7 @@ class Service:
             self._thumbnails,
             self._relay.erasing,
         )
-        server = ApiServer(app, self.config.api)
+        server = ApiServer(app, self.config.api, connections=connections_for(self._files, CONNECTIONS))
         server.start()
         stack.callback(server.stop)
         stack.callback(self._bell.close)

@@ -2,12 +2,23 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: a thread that is blocked inside a library must not meet the interpreter's end."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def stop_on_signal(stop: Callable[[], None]) -> Callable[[], int]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that the tests start. Installs what is missing where it may, else names it in one line.
 set -euo pipefail
-wanted=(redis-server postgresql openssl ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
+wanted=(redis-server postgresql nginx-light openssl ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
 # Both come from elsewhere, too, and then under other names.
 command -v chromium >/dev/null || wanted+=(chromium)
 command -v npm >/dev/null || wanted+=(nodejs npm)

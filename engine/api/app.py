@@ -11,7 +11,7 @@ from engine.api.bell import Bell
 from engine.api.camera import camera_routes
 from engine.api.config import ApiConfig
 from engine.api.docs import add_docs
-from engine.api.gates import HeadAsGet, HostGate, OriginGate, SizeGate
+from engine.api.gates import HeadAsGet, HeaderGate, HostGate, OriginGate, SizeGate
 from engine.api.openapi import describe
 from engine.api.preview import Preview, preview_routes
 from engine.api.privacy import AggregateGate, PrivacyConfig
@@ -61,6 +61,7 @@ def create_app(
         title="moodline",
         version=version,
         summary="Streaming facial-emotion analytics: the run, its history and its events.",
+        servers=[{"url": config.root_path}] if config.root_path else None,
         openapi_url="/openapi.json" if config.shows_docs else None,
         docs_url=None,
         redoc_url=None,
@@ -104,6 +105,7 @@ def _add_gates(app: FastAPI, config: ApiConfig, clock: Clock, open_files: Iterab
     app.add_middleware(OriginGate)
     if not tokens or config.allowed_hosts:
         app.add_middleware(HostGate, names=(config.host, *config.allowed_hosts))
+    app.add_middleware(HeaderGate)
 
 
 def _add_probes(app: FastAPI, view: EngineView) -> None:
@@ -114,8 +116,11 @@ def _add_probes(app: FastAPI, view: EngineView) -> None:
 
     @app.get("/readyz", summary="The run is ready; 503 until then", responses={503: _NOT_READY})
     def readyz() -> Response:
-        ready = view.status().ready
-        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+        status = view.status()
+        told: dict[str, object] = {"status": "ready" if status.ready else "not ready"}
+        if status.stuck:
+            told |= {"stage": status.stuck[0].stage, "hangs_for_s": status.stuck[0].for_s}
+        return JSONResponse(told, 200 if status.ready else 503)
 
 
 def _add_pages(app: FastAPI, view: EngineView) -> None:

@@ -9,8 +9,11 @@ from pydantic import model_validator
 
 from engine.fields import Field, Port, Text, settings
 from engine.sources.rules import ApiSourcesConfig
+from engine.words import counted
 
 Scope = Literal["read", "operate"]
+SHORTEST = 16
+"""Characters of a token where other machines can ask: shorter ones can be guessed."""
 ALL_SCOPES: tuple[Scope, ...] = ("read", "operate")
 
 
@@ -41,6 +44,8 @@ class ApiConfig:
     token: str | None = field(default=None, repr=False)
     tokens: tuple[TokenConfig, ...] = ()
     allowed_hosts: tuple[Text, ...] = ()
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.~-]+)*$", max_length=256)] = ""
+    """The path below which a proxy serves it, such as `/moodline`; it answers with and without it."""
     browser_cameras: bool | None = None
     """Whether browsers may send their cameras; None: where only this machine can reach the API."""
     docs: bool | None = None
@@ -55,6 +60,13 @@ class ApiConfig:
             raise ValueError("a token is given twice; name all its scopes in one place")
         if self.enabled and not self.all_tokens() and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines; set token, or host: 127.0.0.1")
+        if self.enabled and not is_loopback(self.host):
+            short = min((len(one.token.strip()) for one in self.all_tokens()), default=SHORTEST)
+            if short < SHORTEST:
+                raise ValueError(
+                    f"a token has {counted(short, 'character')}, and host {self.host} can be reached from elsewhere; "
+                    f"use {SHORTEST} at least, for example of: openssl rand -hex 16"
+                )
         return self
 
     @property

@@ -8,15 +8,15 @@ from fastapi.responses import HTMLResponse
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>moodline API</title>
-<link rel="stylesheet" href="/swagger/swagger-ui.css">
-<link rel="icon" href="/swagger/favicon-32x32.png">
+<link rel="stylesheet" href="swagger/swagger-ui.css">
+<link rel="icon" href="swagger/favicon-32x32.png">
 <div id="swagger-ui"></div>
-<script src="/swagger/swagger-ui-bundle.js"></script>
-<script src="/swagger/start.js"></script>
+<script src="swagger/swagger-ui-bundle.js"></script>
+<script src="swagger/start.js"></script>
 </html>
 """
 _START = """SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, filter: true, tryItOutEnabled: true,
+  url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, filter: true, tryItOutEnabled: true,
 });
 """
 _FILES = {

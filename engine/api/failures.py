@@ -24,24 +24,24 @@ class Failures:
 
     def wait_s(self, address: str) -> int:
         """Whole seconds until `address` may try again; 0 when it may now."""
-        times = self._times.get(_household(address))
+        times = self._times.get(household(address))
         if times is None or len(times) < ALLOWED:
             return 0
         return max(0, math.ceil(times[0] + WINDOW_S - self._clock.monotonic()))
 
     def add(self, address: str) -> None:
         """`address` has sent a wrong token."""
-        household = _household(address)
-        self._times.setdefault(household, deque(maxlen=ALLOWED)).append(self._clock.monotonic())
-        self._times.move_to_end(household)
+        whose = household(address)
+        self._times.setdefault(whose, deque(maxlen=ALLOWED)).append(self._clock.monotonic())
+        self._times.move_to_end(whose)
         if len(self._times) > _ADDRESSES:
             self._times.popitem(last=False)
 
 
-def _household(address: str) -> str:
+def household(address: str) -> str:
     """The address; of IPv6 the /64, within which one machine has as many addresses as it likes.
 
-    >>> _household("10.0.0.7"), _household("2001:db8::1:2:3:4")
+    >>> household("10.0.0.7"), household("2001:db8::1:2:3:4")
     ('10.0.0.7', '2001:db8::')
     """
     try:

@@ -1,6 +1,7 @@
 """What a request passes before a route sees it: its host, origin and size. HEAD passes as GET."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -13,11 +14,48 @@ from engine.api.problems import problem
 MAX_BODY_BYTES = 2**20
 
 
+_ONCE = ("host", "origin", "authorization", "sec-fetch-site", "content-type", "last-event-id")
+"""Headers that decide something: of two, one part of the way may believe the first and another the second."""
+_LABELS = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?"
+_HOST = re.compile(rf"(?:{_LABELS}|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?")
+_ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{_HOST.pattern}", re.IGNORECASE)
+
+
+class HeaderGate:
+    """Refuses requests that say twice, or in no proper form, what others decide by: above all `Host` and `Origin`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem_with = None if scope["type"] == "lifespan" else _wrong(scope)
+        if problem_with is None:
+            await self._app(scope, receive, send)
+            return
+        await problem(400, problem_with, headers={"Connection": "close"})(scope, receive, send)
+
+
+def _wrong(scope: Scope) -> str | None:
+    headers = Headers(scope=scope)
+    for name in _ONCE:
+        if len(headers.getlist(name)) > 1:
+            return f"the header {name.title()} is there twice"
+    host, origin = headers.get("host"), headers.get("origin")
+    if host is None and scope.get("http_version") != "1.0":
+        return "the header Host is missing"
+    if host is not None and not _HOST.fullmatch(host):
+        return "the header Host is not a host name or address with a port"
+    if origin is not None and not _ORIGIN.fullmatch(origin):
+        return "the header Origin is not an origin"
+    return None
+
+
 class HostGate:
     """Refuses requests that were sent to another name than ours.
 
     A page from elsewhere may point its own name at this machine and then read what its browser can reach
-    (DNS rebinding); the name gives it away. It cannot do so with an IP address, which is therefore right.
+    (DNS rebinding); the name gives it away. It cannot do so with an IP address, which is therefore right. The form of
+    the header was checked by `HeaderGate`.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -25,15 +63,15 @@ class HostGate:
         self._names = frozenset(("localhost", *(name.lower() for name in names)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self._is_ours(Headers(scope=scope).getlist("host")):
+        if scope["type"] == "lifespan" or self._is_ours(Headers(scope=scope).get("host", "")):
             await self._app(scope, receive, send)
             return
         refusal = problem(400, "the Host header names another host; add the name to api.allowed_hosts if it is ours")
         await refusal(scope, receive, send)
 
-    def _is_ours(self, hosts: list[str]) -> bool:
+    def _is_ours(self, host: str) -> bool:
         try:
-            name = (urlsplit(f"//{','.join(hosts)}").hostname or "").rstrip(".")
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
         return name in self._names or _is_address(name)

@@ -148,6 +148,11 @@ class Sink(_View):
     lost: int = Field(default=0, description="Events gone before they could be broadcast.")
 
 
+class StuckStage(_View):
+    stage: str
+    for_s: float = Field(description="How long its call has not returned, in seconds.")
+
+
 class Status(_View):
     run_id: str
     name: str
@@ -163,6 +168,9 @@ class Status(_View):
     chips: dict[str, int] = Field(description="Face chips by what became of them.")
     history: Sink
     bus: Sink
+    stuck: list[StuckStage] = Field(
+        default=[], description="Stages whose call does not return, the longest first; the run is not ready then."
+    )
     removed: Frames = Field(
         default=Frames(captured=0, in_flight=0, outcomes={}),
         description="Of all sources that have been removed meanwhile, together.",

@@ -36,7 +36,9 @@ def describe(app: FastAPI) -> None:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    made = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes, servers=app.servers or None
+    )
     schemas = made["components"]["schemas"]
     schemas.update(_event_schemas())
     schemas["Events"]["properties"]["items"]["items"] = {"$ref": "#/components/schemas/Event"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from engine.api.query import BadRange, StatsQuery
-from engine.fields import Field, Positive, settings
+from engine.fields import Field, Positive, Unit, settings
 from engine.history import StatsFilter
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class PrivacyConfig:
 
     blur_preview: bool = False
     """Blur every face in every picture that is shown, whoever asks for it."""
+    blur_score: Unit = 0.2
+    """Where pictures are blurred, whatever the detector scores this high is hidden, tracked or not."""
     thumbnails: bool = False
     """Keep one small picture of each face in memory, for an hour."""
     rotate_track_ids: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] | None = None

@@ -6,10 +6,12 @@ import socket
 import struct
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from engine.api.headers import HEADERS, SafeHeaders
+from engine.api.idle import Idle
 from engine.api.problems import problem
 
 MAX_URL_BYTES = 8 * 2**10
@@ -35,8 +37,20 @@ class ImpatientProtocol(HttpToolsProtocol):
     for a client that reads nothing of its answer for `answer_s`. URLs and headers are bounded while they arrive.
     """
 
-    def __init__(self, *args: Any, request_s: float, answer_s: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        request_s: float,
+        answer_s: float,
+        idle: Idle | None = None,
+        most: int = CONNECTIONS,
+        root: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._idle = Idle() if idle is None else idle
+        self._most = most
+        self._root = root.encode("ascii")
         self._request_s = request_s
         self._answer_s = answer_s
         self._deadline: asyncio.TimerHandle | None = None
@@ -49,10 +63,11 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS * 3 // 2:
+        if len(self.connections) > self._most * 3 // 2:
             transport.abort()
         else:
             self._start_waiting()
+            self._rest()
 
     def data_received(self, data: bytes) -> None:
         self._start_waiting()
@@ -86,13 +101,43 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.app = _OVERLOADED if len(self.connections) > CONNECTIONS else self._answering
+        at_root = self._take_off_root()
+        self.app = _OVERLOADED if len(self.connections) > self._most else self._answering
+        if at_root:
+            self.app = _to_folder(self._root)
         self._be_prompt(PICTURES.fullmatch(self.url) is not None)
         super().on_headers_complete()
 
+    def _take_off_root(self) -> bool:
+        """A proxy may leave its path before ours or take it off; whether the URL is that path without its slash."""
+        path, mark, query = self.url.partition(b"?")
+        if not self._root or not path.startswith(self._root):
+            return False
+        rest = path[len(self._root) :]
+        if rest.startswith(b"/"):
+            self.url = rest + mark + query
+        return not rest
+
     def on_message_complete(self) -> None:
         self._stop_waiting()
+        self._idle.discard(self)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self._rest()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._idle.discard(self)
+        super().handle_websocket_upgrade()
+
+    def close_idle(self) -> None:
+        """See `Idle`: this address has too many."""
+        self.timeout_keep_alive_handler()
+
+    def _rest(self) -> None:
+        self._idle.add(self, self.client[0] if self.client else "")
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -106,6 +151,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._stop_stuck()
+        self._idle.discard(self)
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
@@ -156,6 +202,16 @@ class ImpatientProtocol(HttpToolsProtocol):
 async def _overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     answer = problem(503, "too many connections", headers={"Connection": "close", "Retry-After": "5"})
     await answer(scope, receive, send)
+
+
+def _to_folder(root: bytes) -> ASGIApp:
+    """The page's addresses are relative, so it must be asked for with the slash."""
+
+    async def redirect(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Response(status_code=308, headers={"Location": f"{root.decode()}/"})
+        await answer(scope, receive, send)
+
+    return SafeHeaders(redirect)
 
 
 _OVERLOADED = SafeHeaders(_overloaded)

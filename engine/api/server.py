@@ -5,13 +5,15 @@ import logging
 import socket
 from functools import partial
 from threading import Event, Thread
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from engine.api.config import ApiConfig
 from engine.api.headers import SafeHeaders
-from engine.api.protocol import ImpatientProtocol
+from engine.api.idle import Idle
+from engine.api.protocol import CONNECTIONS, ImpatientProtocol
 from engine.api.sockets import MAX_MESSAGE_BYTES, BinarySocket
 from engine.errors import ConfigError
 
@@ -33,9 +35,23 @@ class ApiServer:
     """Serves `app`; leaves signals to whoever runs the process. One thread starts and stops it."""
 
     def __init__(
-        self, app: FastAPI, config: ApiConfig, request_s: float = REQUEST_S, answer_s: float = ANSWER_S
+        self,
+        app: FastAPI,
+        config: ApiConfig,
+        request_s: float = REQUEST_S,
+        answer_s: float = ANSWER_S,
+        connections: int = CONNECTIONS,
     ) -> None:
+        """Above `connections` requests are answered 503, and above half as many more none is taken."""
         self._config = config
+        http: Any = partial(
+            ImpatientProtocol,
+            root=config.root_path,
+            request_s=request_s,
+            answer_s=answer_s,
+            idle=Idle(),
+            most=connections,
+        )
         self._server = _Server(
             uvicorn.Config(
                 SafeHeaders(app),
@@ -47,7 +63,7 @@ class ApiServer:
                 # Pictures are compressed already, and what is packed can be larger than it looks.
                 ws_per_message_deflate=False,
                 loop="asyncio",
-                http=partial(ImpatientProtocol, request_s=request_s, answer_s=answer_s),  # type: ignore[arg-type]
+                http=http,
                 server_header=False,
                 proxy_headers=False,
                 # It would warn of every request that is none, and of nothing else.

@@ -32,6 +32,9 @@ class TunableDetector(Detector, Protocol):
 
     min_score: float
     """Faces below are not given; any thread may set it, for the pictures that follow."""
+    faint_score: float | None
+    """Where it is set, what is below `min_score` and not below this is given too, after the faces and without
+    landmarks: places that are to be hidden in case they are faces."""
 
 
 def warm_up(detector: Detector, sizes: Iterable[tuple[int, int]]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from engine.errors import ModelError
 from engine.items import Detection, Image
 from engine.pixels import fit
+from engine.progress import tick
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 SCALE_STEP = 1.2
@@ -49,6 +50,7 @@ class Haar:
         """Raises `ModelError` when this OpenCV has no cascades (5.0 dropped them)."""
         self._size = size
         self.min_score = min_score
+        self.faint_score: float | None = None
         self._local = threading.local()
         self._cascade()
 
@@ -58,9 +60,14 @@ class Haar:
         return str(cv2.__version__)
 
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
-        return [self._detect(image) for image in images]
+        found = []
+        for image in images:
+            found.append(self._detect(image))
+            tick()
+        return found
 
     def _detect(self, image: Image) -> tuple[Detection, ...]:
+        lowest = min(self.min_score, self.min_score if self.faint_score is None else self.faint_score)
         height, width = image.shape[:2]
         shrink = min(self._size / max(height, width), 1.0)
         small = fit(image, max(round(width * shrink), 1), max(round(height * shrink), 1))
@@ -78,7 +85,7 @@ class Haar:
         faces = [
             Detection((x1, y1, x2, y2), score)
             for (x1, y1, x2, y2), score in zip(corners.tolist(), map(score_of, np.ravel(weights)), strict=True)
-            if score >= self.min_score
+            if score >= lowest
         ]
         return tuple(sorted(faces, key=lambda face: -face.score))
 

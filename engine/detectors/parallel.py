@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from engine.detectors.base import TunableDetector
 from engine.items import Detection, Image
+from engine.progress import tick
 
 
 class Parallel:
@@ -31,10 +32,22 @@ class Parallel:
         self._detector.min_score = score
 
     @property
+    def faint_score(self) -> float | None:
+        return self._detector.faint_score
+
+    @faint_score.setter
+    def faint_score(self, score: float | None) -> None:
+        self._detector.faint_score = score
+
+    @property
     def has_landmarks(self) -> bool:
         return self._detector.has_landmarks
 
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         if len(images) == 1:
             return self._detector.detect(images)
-        return list(self._pool.map(lambda image: self._detector.detect([image])[0], images))
+        found = []
+        for faces in self._pool.map(lambda image: self._detector.detect([image])[0], images):
+            tick()  # for the calling worker: the pool's threads have none
+            found.append(faces)
+        return found

@@ -81,6 +81,7 @@ class RetinaFace:
         self._spec = card.input
         self._size = size
         self.min_score = min_score
+        self.faint_score: float | None = None
         self._mean = card.landmarks == "mean"
         self._session = BucketedSession(session, buckets_for(session))
         height, width = session.input_shape[2:]
@@ -116,6 +117,23 @@ class RetinaFace:
         return by_width[4], by_width[2][:, :, 1], by_width[10]
 
     def _faces(
+        self, boxed: Letterboxed, table: Floats, boxes: Floats, scores: Floats, points: Floats
+    ) -> tuple[Detection, ...]:
+        faces = self._clear(boxed, table, boxes, scores, points)
+        faint = self.faint_score
+        return faces if faint is None or faint >= self.min_score else faces + self._faint(boxed, table, boxes, scores)
+
+    def _faint(self, boxed: Letterboxed, table: Floats, boxes: Floats, scores: Floats) -> tuple[Detection, ...]:
+        """Places that may be faces, below the threshold; boxes alone, and none where a clear face is."""
+        chosen = candidates(scores, float(self.faint_score or 0.0))
+        corners = decode_boxes(boxes[chosen], table[chosen])
+        # The clear ones take part, so that what is only their echo goes.
+        keep = nms(corners, scores[chosen], MAX_IOU)
+        keep = keep[scores[chosen[keep]] < self.min_score]
+        places = boxed.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
+        return sound_detections(places, scores[chosen[keep]], None, boxed.size)
+
+    def _clear(
         self, boxed: Letterboxed, table: Floats, boxes: Floats, scores: Floats, points: Floats
     ) -> tuple[Detection, ...]:
         """Threshold first, decode only what is left."""

@@ -18,6 +18,7 @@ from engine.errors import ModelError
 from engine.items import Detection, Floats, Image
 from engine.modelcard import ModelCard
 from engine.pixels import to_tensor
+from engine.progress import tick
 
 STRIDE = 32
 MAX_IOU = 0.4
@@ -47,9 +48,14 @@ class Scrfd:
         self._spec = card.input
         height, width = session.input_shape[2:]
         self._fixed = (width, height) if height is not None and width is not None else None
+        self.faint_score: float | None = None
 
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
-        return [self._detect(image) for image in images]
+        found = []
+        for image in images:
+            found.append(self._detect(image))
+            tick()
+        return found
 
     def _detect(self, image: Image) -> tuple[Detection, ...]:
         width, height = self._fixed or input_size(image, self._size, max(STRIDE, self._strides[-1]))
@@ -64,6 +70,7 @@ class Scrfd:
     def _decode(self, outputs: Sequence[Floats], width: int, height: int) -> tuple[Floats, Floats, Floats | None]:
         """What reaches `min_score`: boxes `(N, 4)`, scores `(N,)` and landmarks `(N, 5, 2)`, in canvas pixels."""
         levels = len(self._strides)
+        lowest = min(self.min_score, self.min_score if self.faint_score is None else self.faint_score)
         heads = [output.reshape(-1, output.shape[-1]) for output in outputs]  # with the batch as an axis, or without
         boxes, scores, points = [], [], []
         for level, stride in enumerate(self._strides):
@@ -74,7 +81,7 @@ class Scrfd:
                     f"model {self.name!r} gave {len(score)} anchors on stride {stride} for input {width}x{height}, "
                     f"expected {len(cells)}; its card names the wrong layout"
                 )
-            chosen = np.flatnonzero(score >= self.min_score)
+            chosen = np.flatnonzero(score >= lowest)
             at, sides = cells[chosen], heads[level + levels][chosen] * stride
             boxes.append(np.concatenate([at - sides[:, :2], at + sides[:, 2:]], axis=1))
             scores.append(score[chosen])

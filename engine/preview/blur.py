@@ -17,9 +17,10 @@ CELLS = 4
 def covers(tracked: TrackedFrame) -> tuple[Box, ...]:
     """Boxes that together hold every face the detector or the tracker knows in this frame, confirmed or not.
 
-    Of a face that was not seen in it: all from where it was last to where it should be by now.
+    Of a face that was not seen in it: all from where it was last to where it should be by now. Places that only may be
+    faces are among them: hiding needs less certainty than tracking.
     """
-    return (*(_cover(face) for face in tracked.faces), *tracked.astray)
+    return (*(_cover(face) for face in tracked.faces), *tracked.astray, *tracked.faint)
 
 
 def _cover(face: TrackedFace) -> Box:

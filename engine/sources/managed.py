@@ -102,6 +102,7 @@ class ManagedSources:
     def add(self, raw: Mapping[str, Any]) -> ManagedSource:
         """Start another one, with the keys that the configuration file has, and `paused`."""
         config, paused = wanted.checked(raw)
+        config = self.rules.bounded(config, raw)
         with self._browsers.hold(config.id):
             self._check_room(config.id)
         self.rules.check(config)
@@ -115,6 +116,7 @@ class ManagedSources:
     def examine(self, raw: Mapping[str, Any]) -> SourceConfig:
         """What `add` would make of `raw`, which here needs no id. Nothing is changed."""
         config, _ = wanted.checked({"id": _NAMELESS, **raw})
+        config = self.rules.bounded(config, raw)
         if "id" in raw:
             with self._browsers.hold(config.id):
                 self._check_room(config.id)
@@ -124,14 +126,14 @@ class ManagedSources:
     def change(self, source_id: str, raw: Mapping[str, Any]) -> ManagedSource:
         """Change some keys (JSON merge patch): null stands for the default. What stays the same goes on undisturbed."""
         old = self.get(source_id)
-        new = _with(old, raw)
+        new = self._with(old, raw)
         if new.config.uri != old.config.uri:
             self.rules.check(new.config)
         with self._changing:
             self._hold()
             # Meanwhile another change may have been made, or the file been read again.
             old = self.get(source_id)
-            new = _with(old, raw)
+            new = self._with(old, raw)
             if new != old:
                 self._keep(new)
                 self._run(new, old)
@@ -214,7 +216,7 @@ class ManagedSources:
             logger.warning("source %s is not started: %s; remove it, or add it anew", source_id, error.problems[0])
         else:
             self._browsers.dismiss(source_id, "another camera has its name now")
-            self._run(ManagedSource(config, "api", paused))
+            self._run(ManagedSource(self.rules.bounded(config), "api", paused))
 
     def _run(self, new: ManagedSource, old: ManagedSource | None = None) -> ManagedSource:
         """Do what `new` says, where it differs from `old`."""
@@ -226,6 +228,14 @@ class ManagedSources:
             self._fleet.start(config, self.rules.opener() if new.origin == "api" else None)
         self._sources = {**self._sources, config.id: new}
         return new
+
+    def _with(self, old: ManagedSource, raw: Mapping[str, Any]) -> ManagedSource:
+        config, paused = wanted.changed(old.config, old.paused, raw)
+        if old.origin == "api":
+            config = self.rules.bounded(config, [key for key, value in raw.items() if value is not None])
+        elif config != old.config:
+            raise _of_file(old.config.id)
+        return replace(old, config=config, paused=paused)
 
     def _keep(self, source: ManagedSource) -> None:
         source_id = source.config.id
@@ -272,13 +282,6 @@ class ManagedSources:
                 Refusal.FULL,
                 f"there are {len(self._sources)} sources, and api.sources.max is {self.rules.max}; remove one",
             )
-
-
-def _with(old: ManagedSource, raw: Mapping[str, Any]) -> ManagedSource:
-    config, paused = wanted.changed(old.config, old.paused, raw)
-    if old.origin == "file" and config != old.config:
-        raise _of_file(old.config.id)
-    return replace(old, config=config, paused=paused)
 
 
 def _of_file(source_id: str) -> SourceRefused:

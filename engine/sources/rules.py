@@ -1,10 +1,10 @@
 """What may be added as a source while the engine runs, checked when it is added and again at every connect."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from engine.errors import Cause, ConfigError, SourceError
 from engine.fields import Field, Text, field_validator, settings
@@ -42,6 +42,10 @@ class ApiSourcesConfig:
     """Sources at a time, those of the configuration file counted."""
     files: Text | None = None
     """The folder that files may come from, where `schemes` has `file`."""
+    max_pixels: Annotated[int, Field(ge=1, le=2**31 - 1)] = 4096 * 2304
+    """A source added or tested over HTTP may ask for no larger pictures."""
+    max_timeout_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 60.0
+    """A source added or tested over HTTP may ask to be waited for no longer."""
 
     @field_validator("hosts")
     @classmethod
@@ -58,6 +62,10 @@ class SourceRules:
     ) -> None:
         self.enabled = config.enabled
         self.max = config.max
+        self._ceilings = {
+            "max_pixels": config.max_pixels,
+            **dict.fromkeys(("open_timeout_s", "read_timeout_s", "stall_after_s"), config.max_timeout_s),
+        }
         self._schemes = config.schemes
         self._hosts = Hosts(config.hosts, own)
         self._folder = None if config.files is None else Path(config.files)
@@ -77,6 +85,23 @@ class SourceRules:
                 self.addresses(take_apart(config.uri))
         except ValueError as error:
             raise ConfigError(f"uri: {error}") from error
+
+    def bounded(self, config: SourceConfig, asked: Collection[str] = ()) -> SourceConfig:
+        """`config` with nothing above the ceilings of `api.sources`: whom they bind does not set them.
+
+        Raises:
+            ConfigError: one of the keys `asked` for is above its ceiling.
+        """
+        above: dict[str, Any] = {name: top for name, top in self._ceilings.items() if getattr(config, name) > top}
+        problems = [
+            f"{name}: {getattr(config, name)} is more than {top:.15g}, which api.sources."
+            f"{'max_pixels' if name == 'max_pixels' else 'max_timeout_s'} allows"
+            for name, top in above.items()
+            if name in asked
+        ]
+        if problems:
+            raise ConfigError(*problems)
+        return replace(config, **above) if above else config
 
     def tells_all(self, config: SourceConfig) -> bool:
         """Whether each cause is told: of a network's hosts only where the configuration itself lists one.

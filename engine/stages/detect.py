@@ -8,7 +8,7 @@ from engine.clock import Clock
 from engine.detectors.base import Detector
 from engine.devices import Device
 from engine.fields import Count, Pixels, Seconds, Text, Unit, settings
-from engine.items import Detection, Frame, SourceStatus
+from engine.items import Box, Detection, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 
 _TOLERANCE_S = 1e-6
@@ -41,6 +41,8 @@ class DetectedFrame:
 
     frame: Frame
     faces: tuple[Detection, ...] | None
+    faint: tuple[Box, ...] = ()
+    """Places below the threshold, to be hidden in pictures in case they are faces."""
 
 
 @dataclass(slots=True)
@@ -70,8 +72,12 @@ class Detect:
     source's status says `ended` or `offline`.
     """
 
-    def __init__(self, detector: Detector, config: DetectConfig, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, detector: Detector, config: DetectConfig, ledger: Ledger, clock: Clock, faint: bool = False
+    ) -> None:
+        """`faint`: the detector gives places below `min_score`, too, which are no faces to be tracked."""
         self._detector = detector
+        self._faint = faint
         self._config = config
         self._ledger = ledger
         self._clock = clock
@@ -80,7 +86,7 @@ class Detect:
     def process(self, items: Sequence[Frame | SourceStatus]) -> Sequence[DetectedFrame | SourceStatus]:
         kept, due = self._sort(items)
         faces = self._detect(due)
-        return [DetectedFrame(item, faces.get(id(item))) if isinstance(item, Frame) else item for item in kept]
+        return [self._detected(item, faces.get(id(item))) if isinstance(item, Frame) else item for item in kept]
 
     def flush(self) -> Sequence[DetectedFrame | SourceStatus]:
         return []
@@ -91,6 +97,13 @@ class Detect:
     def adopt(self, config: DetectConfig) -> None:
         """From the next batch on `every_s` and `max_age_s` are these; any thread."""
         self._config = config
+
+    def _detected(self, frame: Frame, found: tuple[Detection, ...] | None) -> DetectedFrame:
+        if found is None or not self._faint:
+            return DetectedFrame(frame, found)
+        least = self._config.min_score
+        clear = tuple(face for face in found if face.score >= least)
+        return DetectedFrame(frame, clear, tuple(face.box for face in found if face.score < least))
 
     def _sort(self, items: Sequence[Frame | SourceStatus]) -> tuple[list[Frame | SourceStatus], list[Frame]]:
         """What goes on, and the frames among it that are due."""

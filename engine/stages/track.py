@@ -19,6 +19,8 @@ from engine.stages.likeness import Nearest
 _NO_END = 1 << 40
 _FINAL_STATES = {"stalled", "offline", "ended"}
 _EPSILON_S = 1e-6
+FAINT_S = 1.0
+"""So long a place that may be a face is hidden after it was seen."""
 
 
 @settings
@@ -43,6 +45,8 @@ class TrackedFrame:
     """Whether the detector has looked at this very frame."""
     astray: tuple[Box, ...] = ()
     """Where faces were seen last of which nobody can say where they are by now."""
+    faint: tuple[Box, ...] = ()
+    """Places that may be faces, below the threshold, seen within the last `FAINT_S`."""
 
 
 def _library() -> Any:
@@ -104,9 +108,15 @@ class SourceTracker:
         self._lives: dict[int, _Life] = {}
         self._numbers = numbers or Numbering(first=1)
         self._last: Frame | None = None
+        self._places: list[tuple[float, Box]] = []
 
-    def update(self, frame: Frame, faces: Sequence[Detection] | None) -> tuple[TrackedFrame, list[TrackEnded]]:
-        """Advance by one frame; `faces` None means that nobody looked: the tracker predicts."""
+    def update(
+        self, frame: Frame, faces: Sequence[Detection] | None, faint: Sequence[Box] = ()
+    ) -> tuple[TrackedFrame, list[TrackEnded]]:
+        """Advance by one frame; `faces` None means that nobody looked: the tracker predicts.
+
+        `faint` places are kept for `FAINT_S`, since their scores come and go.
+        """
         ended = self._reset_if_discontinuous(frame)
         self._last = frame
         detection = _library().Detection
@@ -118,7 +128,10 @@ class SourceTracker:
         if faces is not None:
             ended += self._end_missing(frame)
         known = tuple(face for face in tracked if isinstance(face, TrackedFace))
-        return TrackedFrame(frame, known, faces is not None, tuple(astray)), ended
+        self._places = [(at_s, box) for at_s, box in self._places if 0 <= frame.time_s - at_s <= FAINT_S]
+        self._places += [(frame.time_s, box) for box in faint]
+        hidden = tuple(box for _, box in self._places)
+        return TrackedFrame(frame, known, faces is not None, tuple(astray), hidden), ended
 
     def end_all(self, time_s: float | None = None) -> list[TrackEnded]:
         """Give up every track, for instance because the source is lost; ids go on counting."""
@@ -256,7 +269,7 @@ class Track:
                 out += self._end_source(item)
                 out.append(item)
                 continue
-            tracked, ended = self._tracker(item.frame.source_id).update(item.frame, item.faces)
+            tracked, ended = self._tracker(item.frame.source_id).update(item.frame, item.faces, item.faint)
             out += ended
             out.append(tracked)
         return out

@@ -48,7 +48,7 @@ function asset(name, bytes) {
   const [stem, kind] = name.split(".");
   const path = `assets/${stem}-${sha256(bytes).slice(0, 12)}.${kind}`;
   writeFileSync(join(out, path), bytes);
-  return `/${path}`;
+  return path;
 }
 
 function licences() {

@@ -4,15 +4,17 @@ import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from engine.devices import warm_up
-from engine.errors import DeviceError, ModelError
+from engine.errors import DeviceError, DeviceLost, ModelError, OutOfMemory
 from engine.modelcard import Model
-from engine.sessions import available_providers, installed_runtimes, open_session
+from engine.sessions import OnnxSession, available_providers, installed_runtimes, open_session
 from tests.support import networks
 
 
@@ -94,7 +96,7 @@ def test_threads_may_share_a_session(model: Model):
 def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path: Path, content: bytes, model: Model):
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"broken.onnx' cannot be opened on cpu") as caught:
+    with pytest.raises(ModelError, match=r"broken.onnx' cannot be opened") as caught:
         open_session(Model(path, model.card), "cpu")
     assert "\n" not in str(caught.value)
 
@@ -139,3 +141,66 @@ def test_warming_up_runs_once_and_tells_what_the_network_refuses(model: Model):
 def test_the_installed_runtime_is_one_and_offers_the_cpu():
     assert "CPUExecutionProvider" in available_providers()
     assert len(installed_runtimes()) == 1, "two distributions of ONNX Runtime overwrite each other"
+
+
+class Failing:
+    """A native session whose first calls fail as a GPU's do."""
+
+    def __init__(self, native: Any, *failures: Exception) -> None:
+        self._native, self._failures = native, list(failures)
+        self.get_inputs, self.get_outputs = native.get_inputs, native.get_outputs
+
+    def run(self, names: Any, feed: Any) -> Any:
+        if self._failures:
+            raise self._failures.pop(0)
+        return self._native.run(names, feed)
+
+
+TRANSIENT = ort_errors.Fail("[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node.")
+NO_MEMORY = ort_errors.RuntimeException(
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : CUDA failure 2: out of memory ; GPU=0"
+)
+LOST = ort_errors.Fail("[ONNXRuntimeError] : 1 : FAIL : CUDA failure 700: an illegal memory access was encountered")
+
+
+def gpu_session(model: Model, *failures: Exception) -> OnnxSession:
+    return OnnxSession(Failing(open_session(model, "cpu").native, *failures), "cuda")
+
+
+@pytest.mark.parametrize("failure", [TRANSIENT, NO_MEMORY, LOST])
+def test_a_call_that_fails_on_a_gpu_is_tried_once_more(model: Model, failure: Exception, caplog):
+    batch = np.ones((2, 1, 8, 8), np.float32)
+    (logits,) = gpu_session(model, failure).run(batch)
+    np.testing.assert_array_equal(logits, open_session(model, "cpu").run(batch)[0])
+    assert len([one for one in caplog.messages if "tried once more" in one]) == 1
+
+
+@pytest.mark.parametrize(
+    ("failures", "kind", "message"),
+    [
+        ((NO_MEMORY, NO_MEMORY), OutOfMemory, "the GPU is out of memory for input .* lower stages.classify.max_batch"),
+        ((LOST, LOST), DeviceLost, "the GPU is lost or broken: .* start the engine again"),
+        ((TRANSIENT, LOST), DeviceLost, "the GPU is lost"),
+        ((TRANSIENT, TRANSIENT), ModelError, "the network refuses input"),
+    ],
+)
+def test_what_fails_twice_is_named(model: Model, failures, kind, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        gpu_session(model, *failures).run(np.ones((1, 1, 8, 8), np.float32))
+    assert type(caught.value) is kind
+
+
+def test_a_wrong_shape_is_not_tried_again_and_neither_is_a_cpu(model: Model, caplog):
+    with pytest.raises(ModelError, match="refuses input"):
+        OnnxSession(open_session(model, "cpu").native, "cuda").run(np.ones((1, 1, 9, 9), np.float32))
+    with pytest.raises(ModelError):
+        OnnxSession(Failing(open_session(model, "cpu").native, TRANSIENT), "cpu").run(np.ones((1, 1, 8, 8), np.float32))
+    assert caplog.messages == []
+
+
+def test_a_machine_without_memory_for_a_call_says_so(tmp_path: Path):
+    path = networks.greedy_classifier(tmp_path / "greedy.onnx")
+    session = open_session(Model(path, networks.emotion_card(path)), "cpu")
+    warm_up(session, np.zeros((1, 1, 8, 8), np.float32))
+    with pytest.raises(OutOfMemory, match=r"this machine is out of memory for input \(1, 1, 8, 8\)"):
+        session.run(np.ones((1, 1, 8, 8), np.float32))

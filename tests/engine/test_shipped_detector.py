@@ -1,11 +1,13 @@
 """The detector that ships: a sound card, small, finds the faces of photos, and none where there are none."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from engine.api.privacy import PrivacyConfig
 from engine.detectors.base import Detector
 from engine.detectors.build import build_detector
 from engine.items import Detection, Image
@@ -148,3 +150,30 @@ def test_the_program_lists_it_and_finds_it_sound(tmp_path: Path):
     (row,) = (line for line in said["list"].splitlines() if line.startswith(f"{NAME} "))
     assert row.split()[1] == "face-detection" and row.split()[3:5] == [sha, "Apache-2.0"]
     assert f"ok      {NAME}: face-detection, sha256 {sha}, {SHIPPED / NAME}.onnx" in said["verify"]
+
+
+@pytest.mark.parametrize(("side", "share"), [("left", 0.5), ("right", 0.5), ("right", 0.4), ("bottom", 0.5)])
+def test_a_face_cut_by_the_border_is_hidden_though_it_is_not_tracked(detector: Any, side: str, share: float):
+    x1, y1, x2, y2 = FACE
+    width, height = share * (x2 - x1), share * (y2 - y1)
+    image, visible = {
+        "left": (astronaut()[:, round(x2 - width) :], (0, y1, width, y2)),
+        "right": (astronaut()[:, : round(x1 + width)], (x1, y1, x1 + width, y2)),
+        "bottom": (astronaut()[: round(y1 + height)], (x1, y1, x2, y1 + height)),
+    }[side]
+    cut = np.ascontiguousarray(image)
+    assert detector.detect([cut]) == [()], "clear enough to be tracked"
+    detector.faint_score = PrivacyConfig().blur_score
+    found = detector.detect([cut])[0]
+    detector.faint_score = None
+    assert max(iou(np.float32(one.box), np.float32(visible)) for one in found) > 0.3
+    assert all(one.score < detector.min_score for one in found)
+
+
+def test_clear_faces_are_the_same_with_faint_ones_behind_them(detector: Any):
+    before = detector.detect([astronaut()])[0]
+    detector.faint_score = 0.1
+    after = detector.detect([astronaut()])[0]
+    detector.faint_score = None
+    assert [one.box for one in after[: len(before)]] == [one.box for one in before]
+    assert all(one.score < detector.min_score for one in after[len(before) :])

@@ -49,6 +49,59 @@ def classifier(
     return _save(path, nodes, {"weights": weights}, [batch, channels, side, side], {out: [batch, labels]})
 
 
+def hanging_classifier(path: Path, above: float, side: int = 8, labels: int = 3) -> Path:
+    """A classifier that does not return once the brightest pixel of a picture, 0 to 1, is above `above`."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["goes_on"], ["on"]), helper.make_node("Mul", ["carried", "one"], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("carried", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+        ],
+        [numpy_helper.from_array(np.ones((), np.float32), "one")],
+    )
+    weights = {
+        "weights": np.random.default_rng(0).normal(size=(side * side, labels)).astype(np.float32),
+        "limit": np.asarray((above - 0.5) / 0.5, np.float32),
+        "turns": np.asarray(2**62, np.int64),
+    }
+    nodes = [
+        helper.make_node("ReduceMax", ["picture"], ["brightest"], keepdims=0),
+        helper.make_node("Greater", ["brightest", "limit"], ["hangs"]),
+        helper.make_node("Loop", ["turns", "hangs", "picture"], ["same"], body=body),
+        helper.make_node("Flatten", ["same"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+    ]
+    return _save(path, nodes, weights, ["n", 1, side, side], {"logits": ["n", labels]})
+
+
+def greedy_classifier(path: Path, side: int = 8, labels: int = 3, elements: int = 2**45) -> Path:
+    """A classifier that wants more memory than any machine has, for bright pictures alone."""
+    weights = {
+        "weights": np.random.default_rng(0).normal(size=(side * side, labels)).astype(np.float32),
+        "limit": np.zeros((), np.float32),
+        "few": np.asarray([1], np.int64),
+        "many": np.asarray([elements], np.int64),
+        "zero": np.zeros((1,), np.float32),
+    }
+    nodes = [
+        helper.make_node("ReduceMax", ["picture"], ["brightest"], keepdims=0),
+        helper.make_node("Greater", ["brightest", "limit"], ["bright"]),
+        helper.make_node("Where", ["bright", "many", "few"], ["count"]),
+        helper.make_node("Expand", ["zero", "count"], ["wide"]),
+        helper.make_node("ReduceMax", ["wide"], ["nothing"], keepdims=0),
+        helper.make_node("Add", ["picture", "nothing"], ["same"]),
+        helper.make_node("Flatten", ["same"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+    ]
+    return _save(path, nodes, weights, ["n", 1, side, side], {"logits": ["n", labels]})
+
+
 def retinaface(
     path: Path,
     seed: int = 0,

@@ -85,7 +85,7 @@ def test_every_net_gives_logits_for_any_batch_and_size(name):
 
 
 def test_a_net_is_refused_faces_that_it_cannot_look_at():
-    with pytest.raises(ValueError, match="'face-5.6m' needs faces of at least 112 pixels"):
+    with pytest.raises(ValueError, match=r"'face-5\.6m' needs faces of at least 112 pixels"):
         TrainConfig(name="small", net="face-5.6m", size=96)
-    with pytest.raises(ValueError, match="'face-5.6m' needs faces of at least 112 pixels"):
+    with pytest.raises(ValueError, match=r"'face-5\.6m' needs faces of at least 112 pixels"):
         TrainConfig(name="small", net="face-5.6m", size=112, first_epochs=1, first_size=48)

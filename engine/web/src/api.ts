@@ -45,7 +45,8 @@ export function pathTo(path: string, params: Params = {}): string {
     for (const one of Array.isArray(value) ? value : [value]) query.append(name, String(one));
   }
   const text = query.toString();
-  return `/api/v1/${path}${text ? `?${text}` : ""}`;
+  // Relative to the page, which a proxy may serve below a path of its own.
+  return `api/v1/${path}${text ? `?${text}` : ""}`;
 }
 
 /** Forgets a token that was refused. A late answer to one of before says nothing about the one we have now. */

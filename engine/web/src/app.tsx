@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { canBeSent, get, onRefused, Problem, setToken } from "./api";
 import { WebcamPanel } from "./camera/panel";
-import { keepTrying, useTrouble } from "./connection";
+import { keepTrying, useTrouble, useWarning } from "./connection";
 import { CamerasPage } from "./pages/cameras";
 import { EnginePage } from "./pages/engine";
 import { InsightsPage } from "./pages/insights";
@@ -130,6 +130,7 @@ function Navigation({ here, session, leave }: { here: string; session: Session |
 /** One quiet line at the top, while the engine is away and for a moment after. */
 function TroubleBar() {
   const trouble = useTrouble();
+  const warning = useWarning();
   const [back, setBack] = useState(false);
   const was = useRef(false);
   useEffect(() => {
@@ -144,9 +145,9 @@ function TroubleBar() {
     const timer = setTimeout(() => setBack(false), 3000);
     return () => clearTimeout(timer);
   }, [trouble]);
-  const text = trouble !== null ? trouble || t("state.away") : back ? t("state.back") : "";
+  const text = trouble !== null ? trouble || t("state.away") : warning || (back ? t("state.back") : "");
   return (
-    <div class={`bar${trouble !== null ? " away" : ""}`} role="status" hidden={!text}>
+    <div class={`bar${trouble !== null || warning ? " away" : ""}`} role="status" hidden={!text}>
       {text}
     </div>
   );

@@ -34,6 +34,26 @@ export function useTrouble(): string | null {
   return trouble;
 }
 
+let warning = "";
+
+/** What is wrong with an engine that answers; empty when nothing is. */
+export function warn(text: string): void {
+  if (text === warning) return;
+  warning = text;
+  for (const listener of listeners) listener();
+}
+
+export function useWarning(): string {
+  const [shown, setShown] = useState(warning);
+  useEffect(() => {
+    const listener = () => setShown(warning);
+    listener();
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }, []);
+  return shown;
+}
+
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
     const timer = setTimeout(done, ms);

@@ -1,8 +1,10 @@
 /** Answers that are asked for again and again while somebody looks. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, type Params, pathTo, Problem } from "./api";
-import { keepTrying, pause, whileVisible } from "./connection";
+import { keepTrying, pause, warn, whileVisible } from "./connection";
+import { duration } from "./format";
 import { rates } from "./rates";
+import { t } from "./text";
 import type { Status } from "./types";
 
 export interface Asked<T> {
@@ -59,9 +61,21 @@ export function useAnswer<T>(path: string | null, params: Params = {}, everyMs =
 }
 
 /** The whole run, every two seconds. */
+/** What nobody should overlook, on whichever page; empty when all is well. */
+function illness({ stuck, history }: Status): string {
+  const [hung] = stuck ?? [];
+  if (hung) return t("engine.stuck", { stage: hung.stage, time: duration(Math.round(hung.for_s)) });
+  return history.state !== "ok" && history.pending ? t("engine.waits", { why: history.detail }) : "";
+}
+
 export function useStatus(everyMs = 2000): Asked<Status> {
   const asked = useAnswer<Status>("status", {}, everyMs);
   // Whichever page asks: who then looks at the engine's finds rates there.
   if (asked.data) rates.add(asked.data);
+  const ill = asked.data ? illness(asked.data) : "";
+  useEffect(() => {
+    warn(ill);
+    return () => warn("");
+  }, [ill]);
   return asked;
 }

@@ -10,7 +10,7 @@ import { t, useLanguage } from "./text";
 
 /** Where the report on a model is shown. It takes over the token of the tab that opens it. */
 export function reportHref(name: string): string {
-  return `/report.html#${encodeURIComponent(name)}`;
+  return `report.html#${encodeURIComponent(name)}`;
 }
 
 function named(): string {
@@ -77,5 +77,5 @@ function why(problem: Problem): string {
 }
 
 function Back() {
-  return <a class="button" href="/#/engine">{t("engine.title")}</a>;
+  return <a class="button" href="./#/engine">{t("engine.title")}</a>;
 }

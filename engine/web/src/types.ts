@@ -129,6 +129,8 @@ export interface Status {
   rejected_tracks?: number;
   history: Sink;
   bus: Sink;
+  /** Stages whose call does not return, the longest first. */
+  stuck?: { stage: string; for_s: number }[];
 }
 
 export interface Track {

@@ -36,7 +36,63 @@ def test_a_request_for_another_name_is_refused(history: History, host: str) -> N
 def test_a_token_makes_names_matter_only_where_some_are_given(history: History) -> None:
     assert ask(history, "evil.example", token="open-sesame") == 200
     assert ask(history, "evil.example", token="open-sesame", allowed_hosts=("box",)) == 400
-    assert ask(history, "lobby", token="open-sesame", host="lobby", allowed_hosts=("box",)) == 200
+    assert ask(history, "lobby", token="open-sesame-and-more", host="lobby", allowed_hosts=("box",)) == 200
+
+
+BAD_HOSTS = (
+    "a b", "", "evil.example/x", "user@localhost", "localhost:", "localhost:123456", "localhost:80:80", "[::1", "::1",
+    "localhost#", "localhost,evil.example", "local\thost", "-localhost-", "[::1]x", "a" * 300, "\xe9vil",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("token", [None, "open-sesame"])
+@pytest.mark.parametrize("host", BAD_HOSTS)
+def test_a_host_of_no_proper_form_is_refused_with_tokens_too(history: History, host: str, token: str | None) -> None:
+    client = TestClient(create_app(FixedView(), history, ApiConfig(token=token), "0.1.0"))
+    answer = client.get("/healthz", headers={b"host": host.encode("latin-1")})
+    assert answer.status_code == 400
+    assert "evil" not in answer.text
+
+
+TWICE = {
+    "Host": ("localhost", "localhost"),
+    "Origin": ("http://localhost", "http://evil.example"),
+    "Authorization": ("Bearer open-sesame", "Bearer open-sesame"),
+    "Sec-Fetch-Site": ("same-origin", "cross-site"),
+    "Content-Type": ("application/json", "text/plain"),
+    "Last-Event-ID": ("1", "2"),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+@pytest.mark.parametrize("other_way", [False, True])
+def test_what_decides_may_be_said_once(history: History, name: str, other_way: bool) -> None:
+    client = TestClient(create_app(FixedView(), history, ApiConfig(token="open-sesame"), "0.1.0"))
+    values = TWICE[name][::-1] if other_way else TWICE[name]
+    headers = {"Host": "localhost", **BEARER}
+    headers.pop(name, None)
+    sent = [*headers.items(), *((name, value) for value in values)]
+    answer = client.get("/api/v1/status", headers=sent)
+    assert (answer.status_code, f"the header {name.title()} is there twice" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 200),
+        ("HTTP://LOCALHOST", 200),
+        ("null", 403),
+        ("http://evil.example", 403),
+        ("http://localhost/path", 400),
+        ("localhost", 400),
+        ("http://localhost http://evil.example", 400),
+        ("http://user@localhost", 400),
+        ("", 400),
+        ("\x00", 400),
+    ],
+)
+def test_an_origin_is_ours_or_refused(client: Any, origin: str, status: int) -> None:
+    assert client.get("/api/v1/status", headers={b"origin": origin.encode()}).status_code == status
 
 
 def test_the_refusal_says_what_to_do_and_does_not_repeat_the_name(client: Any) -> None:

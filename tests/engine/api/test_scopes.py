@@ -118,6 +118,9 @@ def problems(api: str) -> str:
         ("{token: 53731}", "api.token: should be a valid string"),
         ("{tokens: [{token: 53731}]}", "api.tokens[0].token: should be a valid string"),
         ("{host: 0.0.0.0}", "set token"),
+        ("{host: 0.0.0.0, token: s3cret-1s3cret-}", "a token has 15 characters"),
+        ("{host: '::', tokens: [{token: s3cret-1s3cret-1}, {token: s3cret-2}]}", "a token has 8 characters"),
+        ("{host: 10.0.0.7, token: ' s3cret-1        '}", "a token has 8 characters"),
     ],
 )
 def test_tokens_that_make_no_sense_are_refused_and_not_shown(api: str, message: str) -> None:
@@ -127,9 +130,13 @@ def test_tokens_that_make_no_sense_are_refused_and_not_shown(api: str, message: 
 
 
 def test_several_tokens_open_the_api_to_other_machines() -> None:
-    config = parse(YAML.format(api="{host: 0.0.0.0, tokens: [{token: a}, {token: b, scopes: [read, operate]}]}"))
+    config = parse(
+        YAML.format(
+            api=f"{{host: 0.0.0.0, tokens: [{{token: {'a' * 16}}}, {{token: {'b' * 16}, scopes: [read, operate]}}]}}"
+        )
+    )
     assert [one.scopes for one in config.api.all_tokens()] == [("read",), ("read", "operate")]
-    assert "'a'" not in repr(config)
+    assert "aaa" not in repr(config)
 
 
 def test_a_list_of_tokens_guards_as_one_does(history: History) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from engine.api import ApiConfig, ApiServer, create_app, port_is_free
+from engine.api.idle import AT_ONCE
 from engine.errors import ConfigError
 from engine.history import History
 from engine.status import RunStatus
@@ -200,7 +201,7 @@ def test_a_free_port_is_free() -> None:
 )
 def test_a_host_that_is_not_ours_is_named(history: History, host: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        server(history, host=host, port=0, token="t").start()
+        server(history, host=host, port=0, token=16 * "t").start()
 
 
 def test_the_url_is_known_after_the_start_only(history: History) -> None:
@@ -217,7 +218,7 @@ def test_this_machine_needs_no_token(host: str) -> None:
 def test_other_machines_need_a_token(host: str) -> None:
     with pytest.raises(ValueError, match="can be reached from other machines; set token"):
         ApiConfig(host=host)
-    assert ApiConfig(host=host, token="open-sesame").token == "open-sesame"
+    assert ApiConfig(host=host, token=16 * "s").token == 16 * "s"
     assert ApiConfig(host=host, enabled=False).token is None
 
 
@@ -228,3 +229,32 @@ def test_an_empty_token_is_none_at_all() -> None:
 
 def test_the_settings_do_not_show_the_token() -> None:
     assert "open-sesame" not in repr(ApiConfig(token="open-sesame"))
+
+
+def closed(client: socket.socket) -> bool:
+    """Whether the server has closed it; waits a moment for that."""
+    client.settimeout(0.2)
+    try:
+        return client.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_one_address_holds_so_many_idle_connections_and_the_oldest_go(history: History) -> None:
+    running = server(history, port=0)
+    running.start()
+    clients = [connect(running) for _ in range(AT_ONCE)]
+    clients[0].sendall(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert clients[0].recv(12) == b"HTTP/1.1 200"  # a stream is not idle
+    clients[1].sendall(b"GET /healthz HTTP/1.1\r\n")  # half a request is
+    more = [connect(running) for _ in range(4)]
+    more[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert more[-1].recv(12) == b"HTTP/1.1 200"
+    assert [closed(client) for client in clients[1:5]] == [True, True, True, False]
+    clients[0].settimeout(0.2)
+    assert clients[0].recv(4096)  # the rest of its head
+    for client in (*clients, *more):
+        client.close()
+    running.stop()

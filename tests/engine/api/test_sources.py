@@ -242,8 +242,8 @@ def test_rules_that_make_no_sense_are_told_with_their_key(api: str, problem: str
 def test_documentation_is_there_where_only_this_machine_asks_or_it_is_wanted(
     history: History, host: str, docs: bool | None, there: bool
 ) -> None:
-    client = client_of(history, None, host=host, token="t", docs=docs)
-    bearer = {"Authorization": "Bearer t"}
+    client = client_of(history, None, host=host, token=16 * "t", docs=docs)
+    bearer = {"Authorization": f"Bearer {16 * 't'}"}
     for path in ("/docs", "/openapi.json", "/swagger/swagger-ui.css", "/swagger/start.js"):
         assert client.get(path, headers=bearer).status_code == (200 if there else 404), path
     assert client.get("/api/v1/session", headers=bearer).json()["docs"] is there

@@ -106,3 +106,14 @@ def test_whatever_the_detector_finds_is_covered_from_its_first_sight_on(seen: li
 
 def _holds(outer: Box, inner: Box) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+
+
+def test_a_place_that_only_may_be_a_face_is_hidden_for_a_second() -> None:
+    tracker = SourceTracker("door", "run", TrackConfig())
+    place = (0.0, 40.0, 30.0, 90.0)
+    frames = [tracked_frame(index=n).frame for n in range(14)]
+    first, _ = tracker.update(frames[0], [], [place])
+    assert (first.faces, covers(first)) == ((), (place,))
+    hidden = [covers(tracker.update(frame, [])[0]) for frame in frames[1:]]
+    assert hidden[:9] == [(place,)] * 9
+    assert hidden[-1] == ()

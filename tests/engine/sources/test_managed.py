@@ -284,3 +284,45 @@ def test_the_file_may_take_the_name_of_a_browsers_camera_and_the_browser_is_told
     assert pictures.dismissal == "another camera has its name now"
     engine.browsers.end(pictures)
     assert engine.fleet.running["gate"] == gate
+
+
+LARGE = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("max_pixels", LARGE, "max_pixels: 2147483647 is more than 2000000, which api.sources.max_pixels allows"),
+        ("max_pixels", 2_000_001, "max_pixels: 2000001 is more than"),
+        ("open_timeout_s", 86_400, "open_timeout_s: 86400.0 is more than 30, which api.sources.max_timeout_s allows"),
+        ("read_timeout_s", 31, "read_timeout_s: 31.0 is more than 30"),
+        ("stall_after_s", 31, "stall_after_s: 31.0 is more than 30"),
+    ],
+)
+def test_whoever_adds_a_source_does_not_set_its_ceilings(history: History, key: str, value: float, told: str) -> None:
+    sources = Engine(history, max_pixels=2_000_000, max_timeout_s=30).sources
+    sources.add(CAMERA)
+    for ask in (
+        lambda: sources.add({**CAMERA, "id": "other", key: value}),
+        lambda: sources.examine({**CAMERA, "id": "other", key: value}),
+        lambda: sources.change("cam", {key: value}),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            ask()
+        assert str(caught.value).startswith(told)
+
+
+def test_defaults_and_what_was_stored_come_down_to_the_ceilings(history: History) -> None:
+    Engine(history).sources.add({**CAMERA, "max_pixels": 9_000_000, "read_timeout_s": 50})
+    later = Engine(history, max_pixels=1000, max_timeout_s=2)
+    [stored] = later.sources.all()
+    assert (stored.config.max_pixels, stored.config.read_timeout_s, stored.config.stall_after_s) == (1000, 2, 2)
+    assert later.sources.examine({"uri": "rtsp://10.0.0.7/live"}).max_pixels == 1000
+    assert later.sources.change("cam", {"fps": 3, "max_pixels": None}).config.max_pixels == 1000
+
+
+def test_sources_of_the_configuration_file_have_no_ceiling(history: History) -> None:
+    wide = SourceConfig(id="wide", uri="demo:", max_pixels=LARGE)
+    engine = Engine(history, wide, max_pixels=1000)
+    engine.sources.pause("wide")
+    assert engine.sources.resume("wide").config.max_pixels == LARGE

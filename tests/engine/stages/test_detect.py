@@ -156,3 +156,12 @@ def test_nothing_in_means_no_call_to_the_detector():
     assert rig.detector.batches == []
     assert rig.stage.flush() == []
     rig.stage.close()
+
+
+def test_places_below_the_threshold_are_told_apart_from_faces() -> None:
+    rig = Rig(every_s=0)
+    rig.stage = Detect(rig.detector, DetectConfig(every_s=0), rig.ledger, rig.clock, faint=True)
+    clear, faint = rig.feed(frame(0.0, value=60), frame(0.1, value=31))
+    assert isinstance(clear, DetectedFrame) and isinstance(faint, DetectedFrame)
+    assert (len(clear.faces or ()), clear.faint) == (1, ())
+    assert (faint.faces, faint.faint) == ((), ((0, 0, 4, 4),))

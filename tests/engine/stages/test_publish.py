@@ -73,6 +73,36 @@ def test_when_waiting_is_over_there_is_a_last_try(history: History) -> None:
     assert history.pending("bus") == 1
 
 
+def test_it_is_told_once_a_minute_what_waits_and_how_long_memory_lasts(
+    history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, seen = FakeClock(), []
+    depth = [100]
+
+    def patience() -> bool:
+        seen.append(publish.waiting)
+        depth[0] = min(depth[0] + 10, 1000)  # ten a second come meanwhile
+        if len(seen) == 150:
+            history.open()
+        return True
+
+    publish = Publish(history, lambda: None, clock, patience, lambda: (depth[0], 1000))
+    history.close()
+    with caplog.at_level("INFO"):
+        publish.process([event(1), event(2, "update")])
+    said = [one for one in caplog.messages if "wait in memory" in one]
+    assert len(said) == 3
+    assert said[0].startswith("112 events wait in memory; they are sent to the bus when they are stored: ")
+    assert said[1].startswith("712 events wait in memory, which lasts about 29 s; then faces are not read; ")
+    assert said[2].startswith("1002 events wait in memory, which is full: faces are not read until the history is back")
+    assert caplog.messages[-1] == "the history takes events again"
+    assert publish.waiting is None
+    assert (seen[0], str(seen[20])) == (
+        None,
+        "302 events wait in memory, which lasts about 74 s; then faces are not read",
+    )
+
+
 def test_events_are_counted_by_type(history: History) -> None:
     publish = Publish(history, lambda: None)
     publish.process([event(1), event(2, track_id=2), status(3)])

@@ -20,8 +20,8 @@ export function EnginePage() {
       <Header title={t("engine.title")} lead={<bdi>{session.name}</bdi>}>
         {!session.tokens && (
           <>
-            {session.docs && <a class="button" href="/docs">{t("engine.api")}</a>}
-            <a class="button" href="/metrics">{t("engine.metrics")}</a>
+            {session.docs && <a class="button" href="docs">{t("engine.api")}</a>}
+            <a class="button" href="metrics">{t("engine.metrics")}</a>
           </>
         )}
       </Header>

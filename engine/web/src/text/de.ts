@@ -363,6 +363,8 @@ export const de: Record<Key, string> = {
   "engine.facesNone": "Noch kein Gesicht wurde ausgeschnitten.",
   "engine.history": "Historie",
   "engine.bus": "Bus",
+  "engine.stuck": "Stufe {stage} hängt seit {time}: es werden keine Emotionen gelesen.",
+  "engine.waits": "Der Verlauf nimmt nichts an. {why}",
   "engine.pending": "{n} wartend",
   "engine.lostEvents": "{n} verloren",
   "run.starting": "startet",

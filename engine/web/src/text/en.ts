@@ -362,6 +362,8 @@ export const en = {
   "engine.facesNone": "No face was cut out yet.",
   "engine.history": "History",
   "engine.bus": "Bus",
+  "engine.stuck": "Stage {stage} has hung for {time}: no emotions are read.",
+  "engine.waits": "The history takes nothing. {why}",
   "engine.pending": "{n} waiting",
   "engine.lostEvents": "{n} lost",
   "run.starting": "starting",
