@@ -40,7 +40,7 @@ def cli(debug: bool, verbose: bool) -> None:
 
     \b
     moodline-train prepare fer2013/ --out runs/fer2013
-    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/first
+    moodline-train fit configs/trainer/emotion-ferplus.yaml --data runs/fer2013 --run runs/first
     moodline-train evaluate runs/first --data runs/fer2013
     moodline-train export runs/first --data runs/fer2013 --out runs/first/emotion-fer.onnx
     """

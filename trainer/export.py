@@ -85,7 +85,7 @@ def check_agreement(net: nn.Module, predict: Predict, over: Sample, spec: InputS
 def convolutions(file: Path) -> list[tuple[Floats, Floats]]:
     """Weights and biases of the convolutions of a network that `save_onnx` wrote, in the order they run in."""
     graph = onnx.load(str(file)).graph
-    arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    arrays = _weights(graph)
     nodes = [node for node in graph.node if node.op_type == "Conv" and len(node.input) == 3]
     return [
         (arrays[node.input[1]], arrays[node.input[2]])
@@ -94,10 +94,19 @@ def convolutions(file: Path) -> list[tuple[Floats, Floats]]:
     ]
 
 
+def _weights(graph: onnx.GraphProto) -> dict[str, Floats]:
+    """Every constant of a network by name, also those that are stored in half precision and widened."""
+    arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Cast" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays[node.input[0]].astype(np.float32)
+    return arrays
+
+
 def linear(file: Path) -> tuple[Floats, Floats] | None:
     """Weight `(out, in)` and bias `(out,)` of the last linear layer of a network that `write_onnx` wrote, or None."""
     graph = onnx.load(str(file)).graph
-    arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    arrays = _weights(graph)
     nodes = [node for node in graph.node if node.op_type == "Gemm" and node.input[1] in arrays and len(node.input) == 3]
     if not nodes:
         return None

@@ -15,7 +15,7 @@ from trainer.facenets import BLOCKS
 from trainer.faceset import open_faces
 from trainer.fit import Fit
 from trainer.nets import NETS
-from trainer.release import release_run
+from trainer.release import Options, release_run
 
 HEADS = (Head("ferplus", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")),)
 
@@ -119,6 +119,21 @@ def test_a_run_exported_and_taken_up_again_says_the_same(tmp_path, data, recipe)
         said = net.eval()(looks).numpy()
     first = ConvNet.open(tmp_path / "run").logits(np.asarray(faces.aligned[:32]))
     assert (said.argmax(1) == first.argmax(1)).mean() > 0.9
+
+
+def test_a_file_in_half_precision_is_a_beginning_too(tmp_path, data, recipe):
+    config = dataclasses.replace(recipe, labels=("ferplus",), epochs=1)
+    faces = open_faces(data)
+    Fit(config, examples(faces, config), tmp_path / "run").run()
+    release_run(tmp_path / "run", faces, tmp_path / "first.onnx", Options(fp16=True))
+    nets = []
+    for name in ("first", "first-fp16"):
+        net = NETS["tiny"](1, 8)
+        torch.manual_seed(0)
+        begin(net, dataclasses.replace(config, init=str(tmp_path / f"{name}.onnx")), HEADS, [torch.randn(4, 1, 48, 48)])
+        nets.append(net)
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-2, atol=1e-2)
 
 
 def test_rows_of_the_last_layer_follow_their_labels(tmp_path, data, recipe):

@@ -13,7 +13,7 @@ from trainer.recipes import read_yaml
 SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "trainer"
 
 
-RECIPES = [path for path in sorted(SHIPPED.glob("*.yaml")) if "net" in read_yaml(path)]
+RECIPES = [path for path in sorted(SHIPPED.rglob("*.yaml")) if "net" in read_yaml(path)]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,3 +147,9 @@ def test_parts_of_different_sizes_are_refused(tmp_path, data):
     save(dataclasses.replace(larger, whole=images, aligned=images), tmp_path / "larger")
     with pytest.raises(ConfigError, match="faces of 48, 64 pixels; prepare all parts with one --size"):
         mixed(MixConfig(name="m", parts=(part(data), part(tmp_path / "larger"))))
+
+
+def test_every_shipped_mixture_loads():
+    folder = Path(__file__).resolve().parents[2] / "configs" / "trainer" / "emotion-fer"
+    paths = sorted(folder.glob("mix-*.yaml"))
+    assert [load_mix(path).name for path in paths] == ["emotion-mix-1", "emotion-mix-2", "emotion-mix-3"]

@@ -30,8 +30,8 @@ def fit(recipe: Path, data: Path, folder: Path, resume: bool, tensorboard: bool)
     Ctrl-C stops; the same command with --resume goes on and ends as if it had not been interrupted.
 
     \b
-    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/emotion-fer
-    moodline-train fit configs/trainer/emotion-fer.yaml --data runs/fer2013 --run runs/emotion-fer --resume
+    moodline-train fit configs/trainer/emotion-ferplus.yaml --data runs/fer2013 --run runs/emotion-ferplus
+    moodline-train fit configs/trainer/emotion-ferplus.yaml --data runs/fer2013 --run runs/emotion-ferplus --resume
     tensorboard --logdir runs
     """
     config = load_config(recipe)

@@ -18,8 +18,8 @@ def mix(recipe: Path, out: Path, force: bool) -> None:
     """Blend the prepared sets that RECIPE (YAML) names into one that `fit` takes.
 
     \b
-    moodline-train mix configs/trainer/emotion-mix.yaml --out runs/mix
-    moodline-train fit configs/trainer/emotion.yaml --data runs/mix --run runs/emotion
+    moodline-train mix configs/trainer/emotion-fer/mix-1.yaml --out runs/mix
+    moodline-train fit configs/trainer/emotion-fer/step-1.yaml --data runs/mix --run runs/emotion
     """
     destination.check(out, force)
     config = load_mix(recipe)
