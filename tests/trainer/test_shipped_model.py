@@ -13,7 +13,7 @@ from trainer.labels import FER2013, FERPLUS
 from trainer.sources.find import open_source
 
 DEFAULT = "emotion-fer"
-LABELS = {"emotion-fer": FERPLUS, "emotion-fer2013": FER2013}
+LABELS = {"emotion-fer": FERPLUS, "emotion-ferplus": FERPLUS, "emotion-fer2013": FER2013}
 MODELS = sorted(
     path.stem
     for path in SHIPPED.glob("*.onnx")
