@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,3 +69,40 @@ def test_one_onnx_runtime_and_one_opencv_are_installed():
     names = {(dist.metadata["Name"] or "").lower() for dist in metadata.distributions()}
     assert len(names & {"onnxruntime", "onnxruntime-gpu"}) == 1
     assert len(names & {"opencv-python", "opencv-python-headless", "opencv-contrib-python"}) == 1
+
+
+def reached(wheel: zipfile.ZipFile, extra: str) -> set[str]:
+    """Every distribution that pip would install for the wheel with `extra`, as far as what is installed here tells."""
+    text = wheel.read(next(name for name in wheel.namelist() if name.endswith("METADATA"))).decode()
+    waiting = [(line.removeprefix("Requires-Dist: "), extra) for line in text.splitlines() if "Requires-Dist" in line]
+    found: set[str] = set()
+    while waiting:
+        line, wanted = waiting.pop()
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": wanted}):
+            continue
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            needs = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        waiting += [(each, more) for each in needs for more in ("", *requirement.extras)]
+    return found
+
+
+@pytest.mark.parametrize("extra", ["", "cpu", "gpu", "gpu-cuda", "postgres", "parquet", "train"])
+def test_no_extra_brings_a_second_opencv_or_onnx_runtime(wheel, extra):
+    """pip has no way to leave out what a requirement requires, as the locks do."""
+    names = reached(wheel, extra)
+    assert {name for name in names if "opencv" in name} == {"opencv-python-headless"}
+    runtimes = {"cpu": {"onnxruntime"}, "gpu": {"onnxruntime-gpu"}, "gpu-cuda": {"onnxruntime-gpu"}}
+    assert {name for name in names if name.startswith("onnxruntime")} == runtimes.get(extra, set())
+
+
+def test_every_extra_is_looked_at(wheel):
+    text = wheel.read(next(name for name in wheel.namelist() if name.endswith("METADATA"))).decode()
+    found = set(re.findall(r"^Provides-Extra: (.+)$", text, re.M))
+    assert found == {"cpu", "gpu", "gpu-cuda", "postgres", "parquet", "train"}
