@@ -143,6 +143,7 @@ class Reader:
         items: list[Item] = []
         for index, (time_s, image) in enumerate(_pictures(path)):
             frame = Frame("clip", index, time_s, _NOON, image, lossless=True)
+            ledger.enter("clip")
             items += self._classify.process(chip.process(track.process(detect.process([frame]))))
         return [*items, *track.flush()]
 

@@ -194,6 +194,25 @@ def test_a_label_that_is_only_held_has_no_number(browser: Any) -> None:
         assert label == "Picture of door: 2 faces, 1 happiness 90%, 2 happiness"
 
 
+def test_a_face_that_cannot_be_read_is_told_with_the_reason_and_without_a_number(browser: Any) -> None:
+    shots = Shots()
+    unread = {1: Quality(0.3, ("dark", "small")), 2: Quality(0.8)}
+    told = {1: None, 2: Emotion(None, 0.0, 1.0, {}, "unseen")}
+    for number, quality in unread.items():
+        key = TrackKey("door", number)
+        chip = FaceChip(key, f"uid{number}", 0, 0.0, NOON, (0, 0, 8, 8), (320, 180), 0.9, 1.0, quality, noise(8, 8))
+        shots.on_emotion(chip, told[number])
+    with served(FixedView(run_status(sources=(source(),))), shots=shots) as url, Visitor(browser, url) as visitor:
+        page = visitor.go("live")
+        until(lambda: "door" in shots.watched, 30)
+        shots.on_faces(tracked_frame(0, tuple(tracked_face(FACES[number], number) for number in (1, 2))))
+        page.wait_for_function(
+            "() => document.querySelector('.tile canvas').ariaLabel.includes('2 not readable')", timeout=WAIT_MS
+        )
+        label = page.locator(".tile canvas").get_attribute("aria-label")
+        assert label == "Picture of door: 2 faces, 1 not readable: dark, small, 2 not readable: hidden"
+
+
 def test_a_camera_without_faces_has_a_latency_too(browser: Any) -> None:
     with ExitStack() as stack:
         page = opened(stack, browser, ("door",)).go("live")
