@@ -15,6 +15,7 @@ from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import redact
 from engine.sources.config import SourceConfig
 from engine.sources.reader import open_reader
+from engine.words import plain
 from pipelines import logs
 from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
@@ -132,7 +133,7 @@ def _exit_code(video: Path, result: Analysis) -> int:
 def _print_summary(video: Path, result: Analysis) -> None:
     tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
-    click.echo(f"{video.name}: {result.frames} frames, {len(tracks)} tracks; events: {counts or 'none'}")
+    click.echo(f"{plain(video.name)}: {result.frames} frames, {len(tracks)} tracks; events: {counts or 'none'}")
     if not tracks:
         return
     click.echo(f"{'track':>5}  {'from':>8}  {'to':>8}  {'seconds':>7}  {'changes':>7}  emotions by time")

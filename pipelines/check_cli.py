@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from engine.redact import redact
+from engine.words import plain
 from pipelines.checking import load_checked
 from pipelines.config import json_schema
 
@@ -29,5 +30,5 @@ def check(config: Path | None, schema: bool) -> int:
     checked = load_checked(config)
     click.echo(f"{config}: ok, pipeline {checked.name!r} in mode {checked.mode}")
     for source in checked.sources:
-        click.echo(f"  {source.id:<16} {redact(source.uri)}")
+        click.echo(f"  {source.id:<16} {plain(redact(source.uri))}")
     return 0

@@ -28,6 +28,8 @@ def configure(debug: bool = False, json: bool = False) -> None:
         if json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False)
     )
+    # A line that cannot be written must not become many: there may be no room on the disk or no file left to open.
+    logging.raiseExceptions = debug
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -5,6 +5,7 @@ The only package that imports redis.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from engine.bus.address import SCHEMES, parse
@@ -70,6 +71,13 @@ class Bus(Protocol):
 
         Raises:
             BusError: part of them may still be there.
+        """
+
+    def forget_older(self, than: datetime) -> None:
+        """Delete what it was given before `than`.
+
+        Raises:
+            BusError: it may still be there.
         """
 
     def close(self) -> None:
