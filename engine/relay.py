@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from enum import Enum, auto
 from threading import Event
 from typing import Any
@@ -23,6 +24,7 @@ MAX_BACKOFF_S = 1.5
 _BACKOFF_S = 0.2
 _IDLE_S = 0.5
 _FORGETS_AGAIN_S = 60.0
+_TRIM_S = 60.0
 
 
 class _Step(Enum):
@@ -48,14 +50,18 @@ class Relay:
         consumer: str = "bus",
         sources: Callable[[], Sequence[SourceSnapshot]] = lambda: (),
         forget: Callable[[str], None] = lambda _fingerprint: None,
+        keep: timedelta | None = None,
     ) -> None:
-        """`forget` takes a track that was erased out of memory, by its fingerprint."""
+        """`forget` takes a track that was erased out of memory, by its fingerprint. With `keep` the bus forgets, once
+        a minute, what is older."""
         self._history = history
         self._outbox = history.outbox(consumer)
         self._bus = bus
         self._clock = clock
         self._sources = sources
         self.erasing = Erasing(history, bus, clock, forget, self.notify)
+        self._keep = keep
+        self._trim_s = clock.monotonic()
         self._news = Event()
         self._stopping = Event()
         self._drain_s = 0.0
@@ -127,6 +133,7 @@ class Relay:
             try:
                 sent = self._send_batch()
                 beaten = alive and self._beat()
+                self._trim()
             except BusForgot as error:
                 self._fell(error)
                 self._restore()
@@ -221,6 +228,12 @@ class Relay:
         self._bus.heartbeat(run_id, {"run_id": run_id, "at": at, "events_sent": self._sent}, sources)
         self._next_beat_s = now + HEARTBEAT_S
         return True
+
+    def _trim(self) -> None:
+        now_s = self._clock.monotonic()
+        if self._keep is not None and now_s >= self._trim_s:
+            self._trim_s = now_s + _TRIM_S
+            self._bus.forget_older(self._clock.utc() - self._keep)
 
     def _fell(self, error: BusError | HistoryError) -> None:
         trouble = str(error)

@@ -5,18 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-from engine.channel import Channel
 from engine.clock import Clock
-from engine.errors import ChannelClosed, StageFailed, StageStuck
-from engine.progress import Progress, StuckStage, Watch
-from engine.stage import Chain, Stage
+from engine.errors import StageFailed, StageStuck
+from engine.progress import StuckStage, Watch
+from engine.worker import Outlet, Worker
 
 logger = logging.getLogger(__name__)
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 DRAIN_S = 3.5
 """All of the end, from the request to the last thread; the process, with its API, must be gone after five."""
@@ -41,77 +37,6 @@ class Service(Protocol):
 
     def stop(self, drain_s: float) -> None:
         """Let `run` return, within about `drain_s`."""
-
-
-class Outlet(Generic[B]):
-    """The end of a channel that producers share: closed when the last of them has closed it, and then for good."""
-
-    def __init__(self, channel: Channel[B], producers: int, put: Callable[[B], None]) -> None:
-        self.channel = channel
-        self.put = put
-        self._open = producers
-        self._lock = Lock()
-
-    def open(self) -> None:
-        """There is one producer more, who will close it as well."""
-        with self._lock:
-            self._open += 1
-
-    def close(self) -> None:
-        with self._lock:
-            self._open -= 1
-            last = self._open <= 0
-        if last:
-            self.channel.close()
-
-
-@dataclass(eq=False)
-class Worker(Generic[A, B]):
-    """One thread: batches from `inbox` go through `stage`, and what comes out goes into `outlet`.
-
-    `max_wait_s` may be set while it runs; any thread.
-    """
-
-    name: str
-    inbox: Channel[A]
-    stage: Stage[A, B]
-    outlet: Outlet[B] | None = None
-    max_items: int = 1
-    max_wait_s: float = 0.0
-    per_lane: int | None = None
-    progress: Progress = field(default_factory=Progress, init=False)
-
-    @property
-    def where(self) -> str:
-        """The name of the stage it is in; any thread."""
-        return self.stage.current if isinstance(self.stage, Chain) else self.name
-
-    def run(self) -> None:
-        """Until the inbox is closed and empty; then flushes the stage and closes both."""
-        try:
-            while True:
-                items = self.inbox.get_batch(self.max_items, self.max_wait_s, self.per_lane)
-                self.progress.begin()
-                out = self.stage.process(items)
-                self.progress.end()
-                self._emit(out)
-        except ChannelClosed:
-            pass
-        try:
-            self.progress.begin()
-            out = self.stage.flush()
-            self.progress.end()
-            self._emit(out)
-        except ChannelClosed:
-            logger.debug("worker %s: the next channel is closed already", self.name)
-        self.stage.close()
-        if self.outlet:
-            self.outlet.close()
-
-    def _emit(self, items: Sequence[B]) -> None:
-        if self.outlet:
-            for item in items:
-                self.outlet.put(item)
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import shown
 from engine.sources.config import SourceConfig
-from engine.words import counted
+from engine.words import counted, plain
 from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.outputs import check_outputs, lines_into
@@ -141,7 +141,9 @@ def _print_summary(video: Path, result: "Analysis") -> None:
     tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
     rejected = f" ({counted(result.rejected, 'track')} of no face left out)" if result.rejected else ""
-    click.echo(f"{video.name}: {result.frames} frames, {len(tracks)} tracks{rejected}; events: {counts or 'none'}")
+    click.echo(
+        f"{plain(video.name)}: {result.frames} frames, {len(tracks)} tracks{rejected}; events: {counts or 'none'}"
+    )
     if not tracks:
         return
     click.echo(f"{'track':>5}  {'from':>8}  {'to':>8}  {'seconds':>7}  {'changes':>7}  emotions by time")

@@ -16,7 +16,7 @@ from engine.items import EmotionEvent, Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.modelcard import Model, find_model, report_path
 from engine.numbering import Numbering
-from engine.runner import Outlet, Runner, Service, Worker
+from engine.runner import Runner, Service
 from engine.sessions import open_session
 from engine.sources.config import SourceConfig
 from engine.sources.reach import answers
@@ -29,6 +29,7 @@ from engine.stages.detect import Detect
 from engine.stages.smooth import Observer, Smooth
 from engine.stages.track import Track
 from engine.status import ModelSnapshot
+from engine.worker import Outlet, Worker
 from pipelines import lanes
 from pipelines.config import PipelineConfig
 from pipelines.fleet import OpenReader, RunningFleet

@@ -8,11 +8,12 @@ from threading import Lock
 from typing import Any
 
 from engine.ledger import Ledger
-from engine.runner import Outlet, Runner
+from engine.runner import Runner
 from engine.sources import reader
 from engine.sources.config import SourceConfig
 from engine.stages.capture import Capture
 from engine.status import SourceSnapshot
+from engine.worker import Outlet
 
 OpenReader = Callable[[SourceConfig], reader.Reader]
 NewCapture = Callable[[SourceConfig, Outlet[Any], OpenReader], Capture]

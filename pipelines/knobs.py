@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.detectors.base import TunableDetector
-from engine.runner import Worker
 from engine.stages.chip import Chip
 from engine.stages.detect import Detect
 from engine.stages.smooth import Smooth
 from engine.stages.track import Track
+from engine.worker import Worker
 from pipelines.config import StagesConfig
 
 TURNED = {

@@ -19,6 +19,8 @@ def configure(debug: bool = False, json: bool = False) -> None:
     """Send all log records to standard error; other libraries only from warnings on."""
     global _json
     formatter = _Formatter(json)
+    # A line that cannot be written must not become many: there may be no room on the disk or no file left to open.
+    logging.raiseExceptions = debug
     _json = formatter if json else None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

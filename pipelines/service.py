@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from threading import Lock
 
 from engine import __version__, ids
@@ -51,7 +52,7 @@ class Service:
         self._history = History(config.history.url)
         self._bus = open_bus(config.bus)
         self._relay = Relay(
-            self._history, self._bus, self._clock, sources=self._seen_sources, forget=self._forget_track
+            self._history, self._bus, self._clock, "bus", self._seen_sources, self._forget_track, _kept(config)
         )
         limit_mb = config.history.retention_mb
         self._retention = Retention(self._history, self._clock, config.retention_days, limit_mb)
@@ -270,6 +271,12 @@ class Service:
             replace(snapshot, tracks=sum(track.active(snapshot.source_id) for track in machine.tracks))
             for snapshot in machine.fleet.snapshots()
         )
+
+
+def _kept(config: PipelineConfig) -> timedelta | None:
+    """How long the bus may keep events; a rule about privacy holds there, too."""
+    days = config.privacy.retention_days
+    return None if days is None else timedelta(days=days)
 
 
 def _channels(machine: Machine) -> dict[str, ChannelStats]:

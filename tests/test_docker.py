@@ -120,8 +120,9 @@ def test_compose_names_only_volumes_and_networks_that_it_defines() -> None:
 def test_the_configuration_of_compose_is_right_and_asks_for_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*SECRETS, "DOOR_URI"):
         monkeypatch.setenv(name, "demo:" if name == "DOOR_URI" else name.lower())
+    monkeypatch.setenv("MOODLINE_TOKEN", "moodline_token, longer")
     config = load(ROOT / "docker" / "moodline.yaml")
-    assert config.api.token == "moodline_token"
+    assert config.api.token == "moodline_token, longer"
     assert (config.bus.url, config.history.url) == (
         "redis://:redis_password@redis:6379/0",
         "postgresql+psycopg://moodline:postgres_password@postgres:5432/moodline",

@@ -64,8 +64,8 @@ class ApiConfig:
             short = min((len(one.token.strip()) for one in self.all_tokens()), default=SHORTEST)
             if short < SHORTEST:
                 raise ValueError(
-                    f"a token has {counted(short, 'character')}, and host {self.host} can be reached from elsewhere; "
-                    f"use {SHORTEST} at least, for example of: openssl rand -hex 16"
+                    f"a token has {counted(short, 'character')}, and host {self.host} can be reached from other "
+                    f"machines; use {SHORTEST} at least, for example of: openssl rand -hex 16"
                 )
         return self
 

@@ -18,7 +18,7 @@ _ONCE = ("host", "origin", "authorization", "sec-fetch-site", "content-type", "l
 """Headers that decide something: of two, one part of the way may believe the first and another the second."""
 _LABELS = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?"
 _HOST = re.compile(rf"(?:{_LABELS}|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?")
-_ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{_HOST.pattern}", re.IGNORECASE)
+_ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://(?:{_HOST.pattern})?", re.IGNORECASE)
 
 
 class HeaderGate:

@@ -64,6 +64,8 @@ class ApiServer:
                 ws_per_message_deflate=False,
                 loop="asyncio",
                 http=http,
+                # asyncio takes as many at once before it looks at any of them: each has a descriptor by then.
+                backlog=max(8, min(_BACKLOG, connections // 4)),
                 server_header=False,
                 proxy_headers=False,
                 # It would warn of every request that is none, and of nothing else.

@@ -6,6 +6,7 @@ The only package that imports redis.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from engine.bus.memory import MemoryBus
@@ -76,6 +77,13 @@ class Bus(Protocol):
 
         Raises:
             BusError: part of them may still be there.
+        """
+
+    def forget_older(self, than: datetime) -> None:
+        """Delete what it was given before `than`.
+
+        Raises:
+            BusError: it may still be there.
         """
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from types import TracebackType
 from typing import Any
@@ -98,6 +99,12 @@ class MemoryBus:
             kept = [event for event, one in zip(self._events, whose, strict=True) if one not in fingerprints]
             self._events = deque(kept, self._events.maxlen)
         return Counter(one for one in whose if one in fingerprints)
+
+    def forget_older(self, than: datetime) -> None:
+        """Forget events published before `than`."""
+        with self._lock:
+            kept = [one for one in self._events if datetime.fromisoformat(one.document["published_at"]) >= than]
+            self._events = deque(kept, self._events.maxlen)
 
     def _check_open(self) -> None:
         if self._closed:

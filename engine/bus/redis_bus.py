@@ -18,6 +18,7 @@ Mark and stream lie in one slot of a cluster; PUBLISH has no slot, a cluster's n
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from redis import exceptions
@@ -138,6 +139,15 @@ class RedisBus:
         """
         with self._talk() as client:
             return erase_entries(client, self._stream, fingerprints)
+
+    def forget_older(self, than: datetime) -> None:
+        """Delete the entries of the stream from before `than`, whichever run they are of.
+
+        Raises:
+            BusError: Redis does not answer.
+        """
+        with self._talk() as client:
+            client.xtrim(self._stream, minid=int(than.timestamp() * 1000), approximate=False)
 
     def close(self) -> None:
         self._closed = True

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from engine.erasing import NOTED, Erasing
 from engine.history import EventFilter, History, StatsFilter
 from engine.ids import fingerprint
 from engine.preview import Thumbnails
+from engine.relay import Relay
 from engine.testing import FakeClock
 from pipelines.history_cli import history as history_command
 from tests.engine.api.conftest import TestClient
@@ -180,3 +181,28 @@ def test_notes_of_erasures_go_after_a_week(history: History) -> None:
     assert history.erasures() == (first,)
     history.forget_erasures(SystemClock().utc() + NOTED)
     assert history.erasures() == ()
+
+
+def test_a_retention_for_privacy_holds_for_the_stream_too(
+    begun: History, opened: Callable[..., History], server: RedisServer
+) -> None:
+    bus = RedisBus(server.url, "moodline")
+    with Relaying(begun, bus) as relaying:
+        relaying.append(3)
+        until(lambda: len(entries(server.url)) == 3)
+    now = SystemClock().utc()
+    for ago, left in ((timedelta(days=1), 3), (timedelta(seconds=-60), 0)):
+        other = opened("sqlite://")
+        other.begin_run("run-2", "lobby", now)
+        relay = Relay(other, bus, SystemClock(), keep=ago)
+        relay.stop(1.0)
+        relay.run()
+        assert len(entries(server.url)) == left
+        other.close()
+
+
+def test_the_bus_within_the_process_keeps_no_longer_either() -> None:
+    bus = MemoryBus()
+    bus.publish([event(1, at="2026-11-22T10:20:30Z"), event(2, at="2026-11-23T10:20:30Z")])
+    bus.forget_older(datetime(2026, 11, 23, tzinfo=UTC))
+    assert [one.seq for one in bus.recent()] == [2]

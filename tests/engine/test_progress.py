@@ -10,9 +10,10 @@ from engine.channel import Channel
 from engine.clock import SystemClock
 from engine.errors import StageFailed, StageStuck
 from engine.progress import STUCK_S, Progress, Watch, tick
-from engine.runner import Outlet, Runner, Worker
+from engine.runner import Runner
 from engine.stage import Chain
 from engine.testing import FakeClock
+from engine.worker import Outlet, Worker
 
 
 @pytest.fixture

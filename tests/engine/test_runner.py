@@ -7,7 +7,8 @@ import pytest
 from engine.channel import Channel
 from engine.clock import SystemClock
 from engine.errors import ChannelClosed, StageFailed
-from engine.runner import Outlet, Runner, Worker
+from engine.runner import Runner
+from engine.worker import Outlet, Worker
 
 
 class Counter:

@@ -15,10 +15,11 @@ from engine.errors import Cause, SourceError
 from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
-from engine.runner import Outlet, Runner, Worker
+from engine.runner import Runner
 from engine.sources.config import SourceConfig
 from engine.sources.picture import NO_LOSSES, Picture
 from engine.stages.capture import Capture
+from engine.worker import Outlet, Worker
 from pipelines.fleet import RunningFleet
 from tests.support.redis_server import until
 

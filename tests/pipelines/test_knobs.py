@@ -8,13 +8,13 @@ from engine.channel import Channel
 from engine.detectors.haar import Haar
 from engine.detectors.parallel import Parallel
 from engine.ledger import Ledger
-from engine.runner import Worker
 from engine.stages.chip import Chip, ChipConfig
 from engine.stages.classify import ClassifyConfig
 from engine.stages.detect import Detect, DetectConfig
 from engine.stages.smooth import Smooth, SmoothConfig
 from engine.stages.track import Track, TrackConfig
 from engine.testing import FakeClock
+from engine.worker import Worker
 from pipelines.config import StagesConfig
 from pipelines.knobs import TURNED, Knobs, turned
 

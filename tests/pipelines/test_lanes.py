@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from engine.history import History
-from engine.runner import Worker
 from engine.stages.publish import Publish
+from engine.worker import Worker
 from pipelines import lanes
 from tests.support.documents import event
 
