@@ -26,7 +26,7 @@ State = Literal["connecting", "online", "stalled", "offline", "ended"]
 ShownState = Literal["connecting", "online", "stalled", "offline", "ended", "paused"]
 """A source that is paused has ended, as events tell it."""
 Cause = Literal["auth", "not_found", "refused", "timeout", "codec", "ended"]
-Gate = Literal["small", "blurred", "profile", "dark", "low_score"]
+Gate = Literal["small", "blurred", "profile", "dark", "low_score", "cut"]
 
 
 @closed
