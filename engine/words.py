@@ -1,4 +1,19 @@
-"""Numbers as people read them."""
+"""Numbers and names as people read them."""
+
+
+def printable(text: str) -> str:
+    """`text` on one line and in valid Unicode: control characters and undecodable bytes of file names as escapes.
+
+    >>> printable("caf\\udce9 \\n é")
+    'caf\\\\xe9 \\\\n é'
+    """
+    return "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def counted(count: int, what: str) -> str:

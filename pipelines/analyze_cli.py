@@ -14,7 +14,10 @@ from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import redact
 from engine.sources.config import SourceConfig
+from engine.sources.files import address_of
+from engine.sources.picture import NO_LOSSES
 from engine.sources.reader import open_reader
+from engine.words import printable
 from pipelines import logs
 from pipelines.analyze import Analysis, Analyzer, TrackSummary
 from pipelines.config import PipelineConfig, load
@@ -63,9 +66,9 @@ def analyze(
     path = Path(video)
     check_outputs(path, output, events_path)
     config = _configure(path, config_path, detector, every_s)
-    total = _probe(config.sources[0])
-    if total == 1:
-        config = _for_a_still(config)
+    total, stills = _probe(config.sources[0])
+    if stills:
+        config = _for_stills(config)
     with ExitStack() as stack:
         lines = stack.enter_context(lines_into(events_path)) if events_path else None
         analyzer = Analyzer(config, run_id, lines, paced=speed == "1x")
@@ -87,27 +90,31 @@ def _configure(video: Path, config_path: Path | None, detector: str | None, ever
         model=detector or detect.model,
         every_s=detect.every_s if every_s is None else every_s,
     )
-    source = SourceConfig(id="video", uri=str(video.absolute()))
+    source = SourceConfig(id="video", uri=address_of(video))
     stages = replace(config.stages, detect=detect)
     return replace(config, mode="replay", sources=(source,), stages=stages)
 
 
-def _for_a_still(config: PipelineConfig) -> PipelineConfig:
-    """One picture has no time in which a face could prove itself or an emotion last."""
+def _for_stills(config: PipelineConfig) -> PipelineConfig:
+    """A photograph has no time in which a face could prove itself or an emotion last."""
     stages = config.stages
     track, smooth = replace(stages.track, confirm_s=0), replace(stages.smooth, min_dwell_s=0)
     return replace(config, stages=replace(stages, track=track, smooth=smooth))
 
 
-def _probe(source: SourceConfig) -> int | None:
-    """The expected number of frames; wrong arguments show here, before any model is loaded."""
+def _probe(source: SourceConfig) -> tuple[int | None, bool]:
+    """The expected number of frames, and whether each is a photograph of its own.
+
+    Wrong arguments show here, before any model is loaded.
+    """
     try:
         reader = open_reader(source)
     except SourceError as error:
         raise ConfigError(str(error)) from error
     count = reader.frame_count
+    stills = count == 1 or reader.declared.stills
     reader.close()
-    return count
+    return count, stills
 
 
 def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], None]], T]) -> T:
@@ -124,7 +131,8 @@ def _exit_code(video: Path, result: Analysis) -> int:
         click.echo("moodline: interrupted; what was found until then is complete", err=True)
         return INTERRUPTED
     if result.failure and result.failure.cause is not Cause.ENDED:
-        click.echo(f"moodline: {video}: {result.failure.cause}: {redact(str(result.failure))}", err=True)
+        said = f"{video}: {result.failure.cause}: {redact(str(result.failure))}"
+        click.echo(f"moodline: {printable(said)}", err=True)
         return 1
     return 0
 
@@ -132,7 +140,9 @@ def _exit_code(video: Path, result: Analysis) -> int:
 def _print_summary(video: Path, result: Analysis) -> None:
     tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
-    click.echo(f"{video.name}: {result.frames} frames, {len(tracks)} tracks; events: {counts or 'none'}")
+    unread = f" ({result.losses.lost} lost, {result.losses.damaged} damaged)" if result.losses != NO_LOSSES else ""
+    said = f"{result.frames} frames{unread}, {len(tracks)} tracks; events: {counts or 'none'}"
+    click.echo(f"{printable(video.name)}: {said}")
     if not tracks:
         return
     click.echo(f"{'track':>5}  {'from':>8}  {'to':>8}  {'seconds':>7}  {'changes':>7}  emotions by time")

@@ -1,5 +1,6 @@
 """The `moodline` command. Errors are one line that names the key, the value and the way out."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -7,6 +8,7 @@ import click
 
 from engine import __version__
 from engine.errors import ConfigError, ModelError, MoodlineError
+from engine.words import printable
 from pipelines import logs
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -83,7 +85,24 @@ def main() -> None:
     except MoodlineError as error:
         if "--debug" in sys.argv:
             raise
-        for line in str(error).splitlines():
-            logs.say(f"moodline: {line}")
+        for line in error.problems if isinstance(error, ConfigError) else (str(error),):
+            logs.say(f"moodline: {printable(line)}")
         code = WRONG if isinstance(error, ConfigError | ModelError) else FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+    except OSError as error:
+        code = _unwritten(error)
+    code = code if isinstance(code, int) else 0
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
+    sys.exit(code)
+
+
+def _unwritten(error: OSError) -> int:
+    """Standard output takes nothing more: say so, and let the interpreter's end write nowhere."""
+    if "--debug" in sys.argv:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        logs.say(f"moodline: {printable(str(error))}; is the disk full?")
+    return FAILED
