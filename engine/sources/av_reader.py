@@ -41,6 +41,10 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], Cause, str], ...] = (
 _REASONS = {"Immediate exit requested": "", "Invalid argument": "unknown or forbidden format"}
 _MAX_FPS = 240
 """Streams that declare more do not know."""
+_NO_STREAM = (
+    "not a video stream that is supported; MJPEG, HLS, MPEG-TS and MP4 are, "
+    "a page, a single picture or an encrypted stream is not"
+)
 _TRANSPORT_REFUSED = "Protocol not supported"
 
 
@@ -109,6 +113,8 @@ class Decoder:
                 raise SourceError(Cause.REFUSED, text) from None
             if self._config.kind == "file" and isinstance(error, av.error.InvalidDataError | ValueError):
                 raise SourceError(Cause.CODEC, f"{self._shown}: {self._complaint(address)}") from None
+            if self._config.kind == "http" and isinstance(error, av.error.InvalidDataError | ValueError):
+                raise SourceError(Cause.CODEC, f"{self._shown}: {_NO_STREAM}") from None
             raise _classified(error, self._shown) from None
 
     @staticmethod

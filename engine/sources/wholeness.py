@@ -90,7 +90,7 @@ def _asf(file: BinaryIO) -> int:
     file.seek(0)
     head = file.read(_ASF_HEAD_BYTES)
     at = head.find(_ASF_PROPERTIES)
-    return struct.unpack_from("<Q", head, at + 40)[0] if at >= 0 else 0
+    return int(struct.unpack_from("<Q", head, at + 40)[0]) if at >= 0 else 0
 
 
 def _flv(file: BinaryIO, size: int) -> int:

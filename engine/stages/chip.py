@@ -128,7 +128,8 @@ def shown(image: Image, face: Detection) -> float:
     if face.landmarks is not None:
         return shown_share(face.landmarks, width, height)
     x1, y1, x2, _ = framed(face.box)
-    return shown_share(TEMPLATE * ((x2 - x1) / TEMPLATE_SIZE) + np.array((x1, y1), np.float32), width, height)
+    points: Floats = (TEMPLATE * ((x2 - x1) / TEMPLATE_SIZE) + (x1, y1)).astype(np.float32)
+    return shown_share(points, width, height)
 
 
 def cut(image: Image, face: Detection, size: int) -> Image:
