@@ -22,7 +22,7 @@ _STATE_THEIR_LENGTH = ("mov", "matroska", "avi", "flv", "asf", "mxf", "ivf")
 _SEARCHING = ("matroska", "avi", "flv", "asf")
 _UNREAD_BYTES = 65_536
 _MAX_CUT = 0.05
-"""With more of its bytes missing a file has ended early, whatever it says of its length; less may be its index."""
+"""With more of its bytes missing a file that does not say how long it lasts has ended early; less may be its index."""
 # The clock of MPEG streams turns over after 26.5 h; a larger step forward is one back.
 _TURNING = ("mpegts", "mpeg")
 _MAX_TURN_S = 2**33 / 90_000 / 2
@@ -97,7 +97,7 @@ class RecordingReader:
         if error.cause is not Cause.ENDED:
             return early
         cut = self._cut_share()
-        if cut > _MAX_CUT or (cut and self._missing_s(from_start=True)):
+        if cut and (self._missing_s(from_start=True) or (cut > _MAX_CUT and not self._states_length)):
             return early
         if cut:
             logger.warning("%s: its last bytes are missing; it was cut, or is still being written", self._shown)
@@ -105,12 +105,17 @@ class RecordingReader:
             logger.warning("%s: is said to last %.1f s, but what is in it ends earlier", self._shown, self.duration_s)
         return error
 
+    @property
+    def _states_length(self) -> bool:
+        """Whether the file itself says how long it lasts; of other formats it is estimated."""
+        return bool(self.duration_s) and self._decoder.format.startswith(_STATE_THEIR_LENGTH)
+
     def _missing_s(self, from_start: bool) -> float:
         """How much clearly less than the declared length was read, of all streams; 0 where there is no saying.
 
         Some files declare how long they last, others when they end: `from_start` takes the first for granted.
         """
-        if not self.duration_s or not self._decoder.format.startswith(_STATE_THEIR_LENGTH):
+        if not self.duration_s or not self._states_length:
             return 0.0
         start_s = (self._decoder.container.start_time or 0) / 1e6
         reached_s = self._decoder.reached_s - (start_s if from_start else min(start_s, 0.0))

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MAX_BOXES = 100_000
+_BOXES = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"sidx", b"ssix", b"mfra", b"uuid"}
+    | {b"meta", b"pnot", b"pdin", b"emsg", b"prft", b"udta"}
+)
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_HEAD_BYTES = 64 * 1024
 
@@ -27,7 +31,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def _promised(file: BinaryIO, head: bytes, size: int) -> int:
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof"):
+    if head[4:8] in _BOXES:
         return _boxes(file, size)
     if head.startswith(b"\x1aE\xdf\xa3"):
         return _segment(file)
@@ -47,8 +51,8 @@ def _boxes(file: BinaryIO, size: int) -> int:
         file.seek(at)
         head = file.read(16)
         length, kind = struct.unpack_from(">I4s", head)
-        if not kind.isascii() or length in range(2, 8) or length == 0:
-            return 0  # no box: stray bytes at the end; or one that reaches to the end, however far that is
+        if kind not in _BOXES or length in range(2, 8) or length == 0:
+            return 0  # stray bytes at the end, or a box that reaches to the end, however far that is
         if length == 1:
             (length,) = struct.unpack_from(">Q", head, 8)
         at += length

@@ -138,6 +138,15 @@ def test_a_cut_is_known_by_the_bytes_that_are_missing(clips, name):
     assert "ended early at" in str(error)
 
 
+@pytest.mark.parametrize("name", ["index_last.mp4", "plain.mkv", "plain.avi", "plain.ts"])
+def test_stray_bytes_behind_a_whole_file_are_no_damage(clips, caplog, name):
+    path = clips.folder / f"stray_{name}"
+    path.write_bytes(clips[name].read_bytes() + b"left behind by a download\n" * 40)
+    pictures, error = _read_all(path)
+    assert error.cause is Cause.ENDED
+    assert len(pictures) == 50
+
+
 def test_a_clock_that_jumps_back_goes_on_and_makes_no_hole_of_a_day(clips):
     path = clips.folder / "back.ts"
     path.write_bytes(clips["shifted.ts"].read_bytes() + clips["plain.ts"].read_bytes())
