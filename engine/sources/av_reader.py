@@ -45,6 +45,8 @@ _NO_STREAM = (
     "not a video stream that is supported; MJPEG, HLS, MPEG-TS and MP4 are, "
     "a page, a single picture or an encrypted stream is not"
 )
+_UNDECODED = {"codec_whitelist": "none", "probesize": "32768", "analyzeduration": "0"}
+"""Options that keep FFmpeg from decoding when it opens: all it knows then is what the container says."""
 _TRANSPORT_REFUSED = "Protocol not supported"
 
 
@@ -75,7 +77,10 @@ class Decoder:
         """
         self._shown = shown
         self._config = config
-        self.container = self._open(address, {**options, "max_pixels": str(config.max_pixels)})
+        options = {**options, "max_pixels": str(config.max_pixels)}
+        if config.kind == "file":
+            self._look_ahead(address, options)
+        self.container = self._open(address, options)
         try:
             self.stream = self._checked_stream()
         except SourceError:
@@ -131,11 +136,25 @@ class Decoder:
         codec, limit = stream.codec_context, self._config.max_pixels
         if codec is None:
             raise SourceError(Cause.CODEC, f"{self._shown}: no decoder for this video")
+        self._check_size(codec)
+        codec.options = {"max_pixels": str(limit)}
+        return stream
+
+    def _look_ahead(self, address: str, options: dict[str, str]) -> None:
+        """Refuse what its container says is too large, before anything is decoded: a first frame alone takes memory."""
+        try:
+            with av.open(address, options={**options, **_UNDECODED}, metadata_errors="replace") as container:
+                for stream in container.streams.video:
+                    if stream.codec_context is not None:
+                        self._check_size(stream.codec_context)
+        except _ERRORS:
+            return  # the real opening says what is wrong
+
+    def _check_size(self, codec: Any) -> None:
+        limit = self._config.max_pixels
         if codec.width * codec.height > limit:
             size = f"{codec.width}x{codec.height}"
             raise SourceError(Cause.CODEC, f"{self._shown}: {size} is more than max_pixels {limit}")
-        codec.options = {"max_pixels": str(limit)}
-        return stream
 
     @property
     def format(self) -> str:
