@@ -92,17 +92,19 @@ def main() -> None:
         code = _unwritten(error)
     code = code if isinstance(code, int) else 0
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed: `moodline ... >&-`
+            sys.stdout.flush()
     except OSError as error:
         code = _unwritten(error)
     sys.exit(code)
 
 
 def _unwritten(error: OSError) -> int:
-    """Standard output takes nothing more: say so, and let the interpreter's end write nowhere."""
+    """The system refused, most likely to write standard output: say so; the end of the interpreter writes nowhere."""
     if "--debug" in sys.argv:
         raise error
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not isinstance(error, BrokenPipeError):
-        logs.say(f"moodline: {printable(str(error))}; is the disk full?")
+        logs.say(f"moodline: {printable(str(error))}")
     return FAILED
