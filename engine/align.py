@@ -24,6 +24,8 @@ TEMPLATE: Floats = np.array(
 TEMPLATE.flags.writeable = False
 
 Matrix = NDArray[np.float64]
+# Points of the template between which brows, eyes, nose, mouth and chin lie, 5 pixels apart, as (x, y, 1).
+_FEATURES: Matrix = np.array([(x, y, 1) for y in range(27, 113, 5) for x in range(16, 97, 5)], np.float64)
 
 
 def similarity(landmarks: Floats, size: int = TEMPLATE_SIZE) -> Matrix:
@@ -45,6 +47,18 @@ def similarity(landmarks: Floats, size: int = TEMPLATE_SIZE) -> Matrix:
     sine = float(x @ v - y @ u) / spread if spread > 1e-9 else 0.0
     linear = np.array([[cosine, -sine], [sine, cosine]])
     return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def shown_share(landmarks: Floats, width: int, height: int) -> float:
+    """The share 0..1 of a face's features, from brows to chin, that lies within a picture of `width` times `height`.
+
+    The rest of an aligned chip is made up of repeated edge pixels.
+    """
+    matrix = similarity(landmarks)
+    if abs(float(np.linalg.det(matrix[:, :2]))) < 1e-12:
+        return 0.0
+    seen = _FEATURES @ cv2.invertAffineTransform(matrix).T
+    return float(((seen >= -0.5) & (seen <= (width - 0.5, height - 0.5))).all(axis=1).mean())
 
 
 def align(image: Image, landmarks: Floats, size: int = TEMPLATE_SIZE) -> Image:

@@ -27,7 +27,7 @@ ShownState = Literal["connecting", "online", "stalled", "offline", "ended", "pau
 """A source that is paused has ended, as events tell it."""
 Cause = Literal["auth", "not_found", "refused", "timeout", "codec", "ended"]
 Reason = Literal["undecided", "faded", "unreadable", "unseen"]
-Gate = Literal["small", "blurred", "profile", "dark", "low_score"]
+Gate = Literal["small", "blurred", "profile", "dark", "low_score", "cut"]
 
 
 @closed

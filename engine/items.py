@@ -50,6 +50,8 @@ class Frame:
     """Monotonic arrival time, for latency and staleness; 0.0 where neither has a meaning (files)."""
     lossless: bool = False
     """From a file: wait for room instead of dropping."""
+    cut: bool = False
+    """Another scene begins: no face of the frames before is in it."""
 
     def __post_init__(self) -> None:
         frozen_image(self.image)

@@ -160,14 +160,24 @@ def load_model(path: Path) -> Model:
 
 def search_path() -> tuple[Path, ...]:
     """Where models are looked for by name: `MOODLINE_MODELS`, the user's folder, the shipped ones."""
-    extra = [Path(part).expanduser() for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part]
-    return (*extra, user_folder(), SHIPPED)
+    named = [Path(part) for part in os.environ.get("MOODLINE_MODELS", "").split(os.pathsep) if part]
+    try:
+        return (*(path.expanduser() for path in named), user_folder(), SHIPPED)
+    except (RuntimeError, ModelError):  # a system account without a home
+        return (*named, SHIPPED)
 
 
 def user_folder() -> Path:
-    """Where `moodline models add` puts models: `$XDG_DATA_HOME/moodline/models`."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "moodline" / "models"
+    """Where `moodline models add` puts models: `$XDG_DATA_HOME/moodline/models`.
+
+    Raises:
+        ModelError: nobody knows the user's home.
+    """
+    base = os.environ.get("XDG_DATA_HOME")
+    try:
+        return Path(base or Path.home() / ".local" / "share") / "moodline" / "models"
+    except RuntimeError as error:
+        raise ModelError("this account has no home folder; set XDG_DATA_HOME to where models are kept") from error
 
 
 def find_model(name: str, task: Task | None = None, built_in: Sequence[str] = ()) -> Model:

@@ -49,6 +49,8 @@ class Shape(Generic[T]):
             return "is missing"
         if kind in _EXPECTED:
             return f"expected {_EXPECTED[kind]}, got {'nothing' if value is None else repr(value)}"
+        if kind == "string_type" and isinstance(value, bool):
+            return "is a truth value: YAML reads on, off, yes and no as one; write it in quotes"
         message: str = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if isinstance(value, dict | list) or kind == "value_error" or location[-1:] == ["token"]:
             return message

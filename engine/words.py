@@ -1,7 +1,22 @@
-"""Numbers as people read them, and text of others as it may be shown."""
+"""Numbers and names as people read them, and text of others as it may be shown."""
 
 from collections.abc import Sequence
 from typing import Any
+
+
+def printable(text: str) -> str:
+    """`text` on one line and in valid Unicode: control characters and undecodable bytes of file names as escapes.
+
+    >>> printable("caf\\udce9 \\n é")
+    'caf\\\\xe9 \\\\n é'
+    """
+    return "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def counted(count: int, what: str) -> str:
@@ -47,16 +62,3 @@ def unread(shown: dict[str, Any], gated: Sequence[str]) -> str | None:
     if shown.get("reason") == "unreadable" or (gated and not shown):
         return f"not readable: {', '.join(gated)}"
     return None
-
-
-def plain(text: str) -> str:
-    r"""`text` with whatever could steer a terminal or hide itself written out; line breaks, too.
-
-    >>> plain("404 \x1b[2JNot\nhere"), plain("Tür 1")
-    ('404 \\x1b[2JNot\\nhere', 'Tür 1')
-    """
-    return text if text.isprintable() else "".join(one if one.isprintable() else _written_out(one) for one in text)
-
-
-def _written_out(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")

@@ -3,6 +3,7 @@
 import bisect
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -11,11 +12,13 @@ from engine import jsontext
 from engine.errors import Cause, OutputError, SourceError
 from engine.events import Emotion
 from engine.items import EmotionEvent, FaceChip, Unseen
+from engine.ledger import Outcome
 from engine.sources.av_writer import VideoWriter
 from engine.sources.config import SourceConfig
+from engine.sources.picture import Losses
 from engine.sources.reader import Picture, Reader, open_reader
 from engine.stages.track import TrackedFrame
-from pipelines.annotate import FaceMark, annotate
+from pipelines.annotate import FaceMark, annotate, fitted
 from pipelines.build import Builder, Machine, Onlookers
 from pipelines.config import PipelineConfig
 
@@ -92,6 +95,10 @@ class Onlooker:
 
     def __init__(self) -> None:
         self.frames: dict[int, tuple[_Seen, ...]] = {}
+        self.count = 0
+        """How many frames were looked at."""
+        self.size = (0, 0)
+        """Of the frame that all fit into, `(width, height)`."""
         self._times: dict[int, list[float]] = defaultdict(list)
         self._emotions: dict[int, list[tuple[Emotion | None, tuple[str, ...]]]] = defaultdict(list)
 
@@ -101,6 +108,9 @@ class Onlooker:
         )
         if seen:
             self.frames[tracked.frame.index] = seen
+        self.count += 1
+        width, height = tracked.frame.size
+        self.size = (max(self.size[0], width), max(self.size[1], height))
 
     def on_emotion(self, seen: FaceChip | Unseen, emotion: Emotion | None) -> None:
         gated = seen.quality.gated if isinstance(seen, FaceChip) else ()
@@ -123,6 +133,8 @@ class Analysis:
 
     sink: EventSink
     frames: int
+    """Those that were lost or damaged included."""
+    losses: Losses
     failure: SourceError | None
     interrupted: bool
     rejected: int = 0
@@ -148,7 +160,9 @@ class Analyzer:
         self._machine.runner.run()
         self._tick()
         failure, rejected = self._machine.captures[0].failure, self._machine.knobs.smooth.rejected
-        return Analysis(self._sink, self._frames(), failure, self._interrupted, rejected)
+        outcomes = self._machine.ledger.snapshot()[self._source.id].outcomes
+        losses = Losses(outcomes[Outcome.LOST], outcomes[Outcome.DAMAGED])
+        return Analysis(self._sink, self._frames(), losses, failure, self._interrupted, rejected)
 
     def stop(self) -> None:
         """End early, keeping what has been found; any thread."""
@@ -156,29 +170,26 @@ class Analyzer:
         self._machine.runner.stop()
 
     def draw(self, path: Path, progress: Progress) -> None:
-        """Write the annotated video. Frames past a damage in the file are missing in it too.
+        """Write the annotated video, in one size that all frames fit into. What could not be read is missing in it.
 
         Raises:
             OutputError: `path` cannot be written.
         """
-        reader = open_reader(self._source)
-        writer: VideoWriter | None = None
-        try:
-            for index in range(self._frames()):
-                picture = _next_picture(reader)
+        if not self._onlooker.count:
+            return
+        width, height = self._onlooker.size
+        with closing(open_reader(self._source)) as reader, VideoWriter(path, width, height, _fps(reader)) as writer:
+            for index in range(self._onlooker.count):
+                try:
+                    picture = _next_picture(reader)
+                except SourceError as error:
+                    if error.cause not in {Cause.ENDED, Cause.CODEC}:
+                        raise
+                    return
                 time_s = picture.media_s or 0.0
-                if writer is None:
-                    height, width = picture.image.shape[:2]
-                    writer = VideoWriter(path, width, height, _fps(reader))
-                writer.write(annotate(picture.image, self._onlooker.marks(index, time_s)), time_s)
+                drawn = annotate(picture.image, self._onlooker.marks(index, time_s))
+                writer.write(fitted(drawn, width, height), time_s)
                 progress(index + 1)
-        except SourceError as error:
-            if error.cause not in {Cause.ENDED, Cause.CODEC}:
-                raise
-        finally:
-            reader.close()
-            if writer:
-                writer.close()
 
     def _frames(self) -> int:
         return self._machine.ledger.snapshot()[self._source.id].captured

@@ -14,7 +14,9 @@ from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import shown
 from engine.sources.config import SourceConfig
-from engine.words import counted, plain
+from engine.sources.files import address_of
+from engine.sources.picture import NO_LOSSES
+from engine.words import counted, printable
 from pipelines import logs
 from pipelines.config import PipelineConfig, load
 from pipelines.outputs import check_outputs, lines_into
@@ -65,9 +67,9 @@ def analyze(
     path = Path(video)
     check_outputs(path, output, events_path)
     config = _configure(path, config_path, detector, every_s)
-    total = _probe(config.sources[0])
-    if total == 1:
-        config = _for_a_still(config)
+    total, stills = _probe(config.sources[0])
+    if stills:
+        config = _for_stills(config)
     from pipelines.analyze import Analyzer  # all that runs, which `--help` and wrong arguments need not wait for
 
     with ExitStack() as stack:
@@ -91,20 +93,23 @@ def _configure(video: Path, config_path: Path | None, detector: str | None, ever
         model=detector or detect.model,
         every_s=detect.every_s if every_s is None else every_s,
     )
-    source = SourceConfig(id="video", uri=str(video.absolute()))
+    source = SourceConfig(id="video", uri=address_of(video))
     stages = replace(config.stages, detect=detect)
     return replace(config, mode="replay", sources=(source,), stages=stages)
 
 
-def _for_a_still(config: PipelineConfig) -> PipelineConfig:
-    """One picture has no time in which a face could prove itself or an emotion last."""
+def _for_stills(config: PipelineConfig) -> PipelineConfig:
+    """A photograph has no time in which a face could prove itself or an emotion last."""
     stages = config.stages
     track, smooth = replace(stages.track, confirm_s=0), replace(stages.smooth, min_dwell_s=0)
     return replace(config, stages=replace(stages, track=track, smooth=smooth))
 
 
-def _probe(source: SourceConfig) -> int | None:
-    """The expected number of frames; wrong arguments show here, before any model is loaded."""
+def _probe(source: SourceConfig) -> tuple[int | None, bool]:
+    """The expected number of frames, and whether each is a photograph of its own.
+
+    Wrong arguments show here, before any model is loaded.
+    """
     from engine.sources.reader import open_reader
 
     try:
@@ -112,8 +117,9 @@ def _probe(source: SourceConfig) -> int | None:
     except SourceError as error:
         raise ConfigError(str(error)) from error
     count = reader.frame_count
+    stills = count == 1 or reader.declared.stills
     reader.close()
-    return count
+    return count, stills
 
 
 def _with_bar(label: str, total: int | None, work: Callable[[Callable[[int], None]], T]) -> T:
@@ -132,7 +138,7 @@ def _exit_code(video: Path, result: "Analysis") -> int:
         logs.say("moodline: interrupted; what was found until then is complete")
         return INTERRUPTED
     if result.failure and result.failure.cause is not Cause.ENDED:
-        logs.say(f"moodline: {video}: {result.failure.cause}: {result.failure}")
+        logs.say(printable(f"moodline: {video}: {result.failure.cause}: {result.failure}"))
         return 1
     return 0
 
@@ -141,9 +147,9 @@ def _print_summary(video: Path, result: "Analysis") -> None:
     tracks = [result.sink.tracks[key] for key in sorted(result.sink.tracks)]
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(result.sink.counts.items()))
     rejected = f" ({counted(result.rejected, 'track')} of no face left out)" if result.rejected else ""
-    click.echo(
-        f"{plain(video.name)}: {result.frames} frames, {len(tracks)} tracks{rejected}; events: {counts or 'none'}"
-    )
+    unread = f" ({result.losses.lost} lost, {result.losses.damaged} damaged)" if result.losses != NO_LOSSES else ""
+    said = f"{result.frames} frames{unread}, {len(tracks)} tracks{rejected}; events: {counts or 'none'}"
+    click.echo(f"{printable(video.name)}: {said}")
     if not tracks:
         return
     click.echo(f"{'track':>5}  {'from':>8}  {'to':>8}  {'seconds':>7}  {'changes':>7}  emotions by time")

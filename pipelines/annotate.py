@@ -48,6 +48,20 @@ def annotate(image: Image, marks: tuple[FaceMark, ...]) -> Image:
     return drawn
 
 
+def fitted(image: Image, width: int, height: int) -> Image:
+    """`image` as large as fits into `width` times `height`, in the middle of black; itself where it has that size."""
+    high, wide = image.shape[:2]
+    if (wide, high) == (width, height):
+        return image
+    scale = min(width / wide, height / high)
+    size = (max(round(wide * scale), 1), max(round(high * scale), 1))
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=way)
+    return canvas
+
+
 def _draw(image: Image, mark: FaceMark, scale: float) -> None:
     x1, y1, x2, y2 = (round(value) for value in mark.box)
     colour = colour_of(mark.emotion.label if mark.emotion else None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from engine.words import plain
+from engine.words import printable
 from pipelines.checking import load_checked
 from pipelines.config import json_schema
 
@@ -29,5 +29,5 @@ def check(config: Path | None, schema: bool) -> int:
     checked = load_checked(config)
     click.echo(f"{config}: ok, pipeline {checked.name!r} in mode {checked.mode}")
     for source in checked.sources:
-        click.echo(f"  {source.id:<16} {plain(source.shown)}")
+        click.echo(f"  {source.id:<16} {printable(source.shown)}")
     return 0

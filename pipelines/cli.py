@@ -1,11 +1,13 @@
 """The `moodline` command. Errors are one line that names the key, the value and the way out."""
 
+import os
 import sys
 
 import click
 
 from engine import __version__
 from engine.errors import ConfigError, ModelError, MoodlineError, StageStuck
+from engine.words import printable
 from pipelines import logs
 from pipelines.entry import wants_json
 from pipelines.lazy import LazyGroup
@@ -79,9 +81,34 @@ def main() -> None:
     except MoodlineError as error:
         if "--debug" in sys.argv:
             raise
-        for line in str(error).splitlines():
-            logs.say(f"moodline: {line}")
-        code = WRONG if isinstance(error, ConfigError | ModelError) else FAILED
-        if isinstance(error, StageStuck):
-            leave(code)
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _failed(error)
+    except OSError as error:
+        code = _unwritten(error)
+    code = code if isinstance(code, int) else 0
+    try:
+        if sys.stdout is not None:  # it may be closed: `moodline ... >&-`
+            sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
+    sys.exit(code)
+
+
+def _failed(error: MoodlineError) -> int:
+    """Say what failed, a line for each problem; the exit code. A process with a stuck thread ends here."""
+    for line in error.problems if isinstance(error, ConfigError) else (str(error),):
+        logs.say(f"moodline: {printable(line)}")
+    code = WRONG if isinstance(error, ConfigError | ModelError) else FAILED
+    if isinstance(error, StageStuck):
+        leave(code)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    """The system refused, most likely to write standard output: say so; the end of the interpreter writes nowhere."""
+    if "--debug" in sys.argv:
+        raise error
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        logs.say(f"moodline: {printable(str(error))}")
+    return FAILED

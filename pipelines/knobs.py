@@ -15,7 +15,7 @@ from pipelines.config import StagesConfig
 TURNED = {
     "detect": ("min_score", "every_s", "max_age_s"),
     "track": ("max_missing_s", "confirm_s", "max_distance"),
-    "chip": ("size", "min_size", "min_sharpness", "max_yaw_deg", "min_brightness", "min_score"),
+    "chip": ("size", "min_size", "min_sharpness", "max_yaw_deg", "min_brightness", "min_shown", "min_score"),
     "classify": ("max_wait_ms",),
     "smooth": (
         "preset",

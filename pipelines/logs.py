@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engine.redact import redact
-from engine.words import plain
+from engine.words import printable
 from pipelines.loglimit import Repeats
 
 _json: logging.Formatter | None = None
@@ -85,7 +85,7 @@ def say(text: str) -> None:
             for line in filter(None, map(str.strip, text.splitlines())):
                 click.echo(_json.format(logging.LogRecord("moodline", logging.INFO, "", 0, line, None, None)), err=True)
         else:
-            click.echo("\n".join(map(plain, redact(text).split("\n"))), err=True)
+            click.echo("\n".join(map(printable, redact(text).split("\n"))), err=True)
 
 
 def is_json() -> bool:
@@ -99,7 +99,7 @@ def _without_credentials(_logger: Any, _method: str, event: dict[str, Any]) -> d
 
 def _plain(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """What others wrote, such as a server's reason phrase, neither steers the terminal nor forges a line."""
-    shown = {key: plain(value) if isinstance(value, str) else value for key, value in event.items()}
+    shown = {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
     if isinstance(trace := event.get("exception"), str):
-        shown["exception"] = "\n".join(map(plain, trace.split("\n")))
+        shown["exception"] = "\n".join(map(printable, trace.split("\n")))
     return shown

@@ -125,6 +125,8 @@ _DETAIL: dict[str, Any] = {
         "read_timeout_s": 5.0,
         "stall_after_s": 3.0,
         "loop": False,
+        "rotate": 0,
+        "mirror": False,
         "max_pixels": 9437184,
     },
 }

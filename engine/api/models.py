@@ -62,6 +62,8 @@ class SourceSettings(_View):
     read_timeout_s: float
     stall_after_s: float
     loop: bool
+    rotate: int
+    mirror: bool
     max_pixels: int
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,6 +14,8 @@ from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
 from engine.sources.damage import DamageWatch
+from engine.sources.formats import complaint, head_of
+from engine.sources.geometry import square_size, upright
 from engine.sources.picture import Declared, Losses
 
 # What PyAV raises, MemoryError from damaged files included.
@@ -38,6 +41,12 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], Cause, str], ...] = (
 _REASONS = {"Immediate exit requested": "", "Invalid argument": "unknown or forbidden format"}
 _MAX_FPS = 240
 """Streams that declare more do not know."""
+_NO_STREAM = (
+    "not a video stream that is supported; MJPEG, HLS, MPEG-TS and MP4 are, "
+    "a page, a single picture or an encrypted stream is not"
+)
+_UNDECODED = {"codec_whitelist": "none", "probesize": "32768", "analyzeduration": "0"}
+"""Options that keep FFmpeg from decoding when it opens: all it knows then is what the container says."""
 _TRANSPORT_REFUSED = "Protocol not supported"
 
 
@@ -68,7 +77,10 @@ class Decoder:
         """
         self._shown = shown
         self._config = config
-        self.container = self._open(address, {**options, "max_pixels": str(config.max_pixels)})
+        options = {**options, "max_pixels": str(config.max_pixels)}
+        if config.kind == "file":
+            self._look_ahead(address, options)
+        self.container = self._open(address, options)
         try:
             self.stream = self._checked_stream()
         except SourceError:
@@ -84,6 +96,8 @@ class Decoder:
         self._reformatter = VideoReformatter()
         self.reached_s = 0.0
         """Where the last packet of any stream that was read ends, on the container's clock."""
+        self.read_to = 0
+        """The end of the last packet that was read, in bytes from the file's beginning."""
 
     def _open(self, address: str, options: dict[str, str]) -> Any:
         timeout = (self._config.open_timeout_s, self._config.read_timeout_s)
@@ -102,7 +116,18 @@ class Decoder:
             if self._config.kind == "rtsp" and isinstance(error, av.error.InvalidDataError):
                 text = f"{self._shown}: no RTSP answer; it is another service, or the connection was cut"
                 raise SourceError(Cause.REFUSED, text) from None
+            if self._config.kind == "file" and isinstance(error, av.error.InvalidDataError | ValueError):
+                raise SourceError(Cause.CODEC, f"{self._shown}: {self._complaint(address)}") from None
+            if self._config.kind == "http" and isinstance(error, av.error.InvalidDataError | ValueError):
+                raise SourceError(Cause.CODEC, f"{self._shown}: {_NO_STREAM}") from None
             raise _classified(error, self._shown) from None
+
+    @staticmethod
+    def _complaint(address: str) -> str:
+        try:
+            return complaint(head_of(Path(address.removeprefix("file:"))))
+        except OSError:
+            return "damaged: it cannot be read"
 
     def _checked_stream(self) -> Any:
         stream = self.container.streams.best("video")
@@ -111,11 +136,25 @@ class Decoder:
         codec, limit = stream.codec_context, self._config.max_pixels
         if codec is None:
             raise SourceError(Cause.CODEC, f"{self._shown}: no decoder for this video")
+        self._check_size(codec)
+        codec.options = {"max_pixels": str(limit)}
+        return stream
+
+    def _look_ahead(self, address: str, options: dict[str, str]) -> None:
+        """Refuse what its container says is too large, before anything is decoded: a first frame alone takes memory."""
+        try:
+            with av.open(address, options={**options, **_UNDECODED}, metadata_errors="replace") as container:
+                for stream in container.streams.video:
+                    if stream.codec_context is not None:
+                        self._check_size(stream.codec_context)
+        except _ERRORS:
+            return  # the real opening says what is wrong
+
+    def _check_size(self, codec: Any) -> None:
+        limit = self._config.max_pixels
         if codec.width * codec.height > limit:
             size = f"{codec.width}x{codec.height}"
             raise SourceError(Cause.CODEC, f"{self._shown}: {size} is more than max_pixels {limit}")
-        codec.options = {"max_pixels": str(limit)}
-        return stream
 
     @property
     def format(self) -> str:
@@ -168,6 +207,7 @@ class Decoder:
             if stamp is not None:
                 end_s = float((stamp + (packet.duration or 0)) * packet.time_base)
                 self.reached_s = max(self.reached_s, end_s)
+                self.read_to = max(self.read_to, (packet.pos or 0) + packet.size)
             if packet.stream.index != self.stream.index:
                 self._watch.other(packet)
             elif packet.size or stamp is None:
@@ -175,18 +215,19 @@ class Decoder:
             # An empty packet with a time repeats the frame before it; given to the decoder it would end the stream.
 
     def pixels(self, frame: Any) -> Image:
-        """uint8 `(H, W, 3)` BGR, turned the way the recorder says it is to be seen.
+        """uint8 `(H, W, 3)` BGR in square pixels, turned the way the recorder says it is to be seen.
 
         Raises:
             SourceError: `codec`, when this pixel format cannot be converted.
         """
+        aspect = self.stream.sample_aspect_ratio
+        size = square_size(frame.width, frame.height, float(aspect or 1), self._config.max_pixels)
         try:
-            bgr = self._reformatter.reformat(frame, format="bgr24", threads=1)
+            bgr = self._reformatter.reformat(frame, *size, format="bgr24", threads=1)
             image: Image = bgr.to_ndarray().astype(np.uint8, copy=False)
         except _ERRORS as error:
             raise _classified(error, self._shown) from None
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        return upright(frame, image)
 
     def close(self) -> None:
         """Closing twice does nothing."""

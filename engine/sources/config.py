@@ -1,6 +1,7 @@
 """What a source may be, checked at the door."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from engine.fields import AfterValidator, Field, Name, Positive, Seconds, Text, settings
@@ -57,6 +58,11 @@ def _checked(uri: str) -> str:
         uri = _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", uri)
         if has_open_login(uri):
             raise ValueError(f"expected {example}; {ENCODE}")
+    if uri.startswith("~"):
+        try:
+            Path(uri).expanduser()
+        except RuntimeError as error:
+            raise ValueError("no such home folder; write the whole path") from error
     return uri
 
 
@@ -77,6 +83,10 @@ class SourceConfig:
     stall_after_s: Annotated[Seconds, Field(gt=0)] = 3.0
     loop: bool = False
     """Files and folders: start again at the end; `time_s` goes on increasing."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise by which its pictures are turned, after what a file itself asks for."""
+    mirror: bool = False
+    """Swap left and right, after turning."""
     max_pixels: Annotated[int, Field(ge=1, le=2**31 - 1)] = 4096 * 2304
     """Larger pictures are refused before they are decoded."""
 

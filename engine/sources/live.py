@@ -7,10 +7,10 @@ from typing import Any
 from engine.errors import Cause, SourceError
 from engine.sources.av_reader import Decoder
 from engine.sources.config import SourceConfig
+from engine.sources.formats import VIDEO
 from engine.sources.picture import Losses, Picture, RateCap
-from engine.sources.recording import FORMATS as _RECORDED
 
-_HTTP_FORMATS = f"hls,mpjpeg,mjpeg,aac,mp3,{_RECORDED}"
+_HTTP_FORMATS = f"hls,mpjpeg,aac,mp3,{VIDEO}"
 # These come in bursts, or faster than real time, and are played by their own clock.
 _PLAYED_FORMATS = ("hls", "mov", "matroska", "avi", "asf", "ogg", "mxf", "gif")
 _MAX_STEP_S = 5.0

@@ -6,34 +6,43 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
+from engine.sources.formats import HEAD_BYTES, SUFFIXES, complaint, head_of, is_picture, without_stray
 from engine.sources.headers import picture_size
 from engine.sources.picture import NO_LOSSES, Declared, Losses, Picture, RateCap
+from engine.words import printable
 
 logger = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 _PICTURES_FPS = 10.0
+_PAIRS = 6
+_LOOK = 32
+_ALIKE = 0.8
+"""Neighbours in a sequence correlate above this, photographs of different people below."""
+_LARGE = 400_000
 
 
 class PicturesReader:
     """A row of picture files, played at `fps`. One that cannot be read is left out with a warning, counted as lost."""
 
-    def __init__(self, paths: list[Path], fps: float, max_pixels: int) -> None:
+    def __init__(self, paths: list[Path], fps: float, max_pixels: int, stills: bool = False) -> None:
+        """`stills`: they have nothing to do with each other, so each is a scene of its own."""
         self._paths = paths
         self._fps = fps
         self._max_pixels = max_pixels
         self._number = 0
         self._readable = self._lost = 0
         self._problem = ""
-        self.declared = Declared()
+        self.declared = Declared(stills=stills)
         self.duration_s: float | None = len(paths) / fps
         self.frame_count: int | None = len(paths)
         self.started_at: datetime | None = datetime.fromtimestamp(paths[0].stat().st_mtime, UTC)
@@ -52,11 +61,11 @@ class PicturesReader:
                 logger.warning("picture left out: %s", error)
             return None
         self._readable += 1
-        return Picture(image, number / self._fps)
+        return Picture(image, number / self._fps, cut=self.declared.stills)
 
     def _ended(self) -> SourceError:
         if self._readable:
-            return SourceError(Cause.ENDED, f"{self._paths[-1]}: the last picture")
+            return SourceError(Cause.ENDED, f"{printable(str(self._paths[-1]))}: the last picture")
         return SourceError(Cause.CODEC, self._problem)
 
     @property
@@ -74,19 +83,25 @@ def read_picture(path: Path, max_pixels: int) -> Image:
         SourceError: `codec` when it is no picture or larger than `max_pixels`.
     """
     try:
-        data = path.read_bytes()
-        width, height = picture_size(data) or (0, 0)
-        if width * height > max_pixels:
-            raise SourceError(Cause.CODEC, f"{path}: {width}x{height} is more than max_pixels {max_pixels}")
-        image: Image | None = None
-        if width and height:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        data = without_stray(path.read_bytes())
     except OSError as error:
-        raise SourceError(Cause.REFUSED, f"{path}: {error.strerror or error}") from error
-    except (cv2.error, MemoryError) as error:
-        raise SourceError(Cause.CODEC, f"{path}: cannot be decoded as a picture") from error
+        raise SourceError(Cause.REFUSED, f"{printable(str(path))}: {error.strerror or error}") from error
+    width, height = picture_size(data) or (0, 0)
+    if width * height > max_pixels:
+        raise SourceError(Cause.CODEC, f"{printable(str(path))}: {width}x{height} is more than max_pixels {max_pixels}")
+    if not is_picture(data[:HEAD_BYTES]):
+        raise SourceError(Cause.CODEC, f"{printable(str(path))}: {complaint(data[:HEAD_BYTES])}")
+    image = _decoded(data, cv2.IMREAD_COLOR) if width and height else None
     if image is None:
-        raise SourceError(Cause.CODEC, f"{path}: cannot be decoded as a picture")
+        raise SourceError(Cause.CODEC, f"{printable(str(path))}: damaged: cannot be decoded as a picture")
+    return image
+
+
+def _decoded(data: bytes, flags: int) -> Image | None:
+    try:
+        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (cv2.error, MemoryError):
+        return None
     return image
 
 
@@ -96,14 +111,66 @@ def open_pictures(config: SourceConfig, path: Path) -> PicturesReader:
     Raises:
         SourceError: `not_found` when the folder holds none.
     """
-    paths = [path]
-    if path.is_dir():
-        found = (item for item in path.iterdir() if item.suffix.lower() in PICTURE_SUFFIXES)
-        paths = sorted(found, key=_natural)
+    paths = _pictures_in(path) if path.is_dir() else [path]
     if not paths:
-        suffixes = " ".join(sorted(PICTURE_SUFFIXES))
-        raise SourceError(Cause.NOT_FOUND, f"{path}: the folder holds no pictures ({suffixes})")
-    return PicturesReader(paths, config.fps or _PICTURES_FPS, config.max_pixels)
+        said = "the folder holds no pictures; a video is named by its own path"
+        raise SourceError(Cause.NOT_FOUND, f"{printable(str(path))}: {said}")
+    stills = not _is_sequence(paths, config.max_pixels)
+    if stills and len(paths) > 1:
+        said = "%s: %d pictures that do not follow one another; each is looked at for itself"
+        logger.info(said, printable(str(path)), len(paths))
+    return PicturesReader(paths, config.fps or _PICTURES_FPS, config.max_pixels, stills)
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """By content or name. Hidden files are what other systems leave beside a picture."""
+    return sorted((item for item in folder.iterdir() if not item.name.startswith(".") and _counts(item)), key=_natural)
+
+
+def _counts(item: Path) -> bool:
+    if item.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        return item.is_file() and is_picture(head_of(item, 16))
+    except OSError:
+        return False
+
+
+def _is_sequence(paths: list[Path], max_pixels: int) -> bool:
+    """Whether pictures follow one another, as frames of a video do: by how alike some neighbours are."""
+    last = len(paths) - 2
+    places = sorted({round(number * last / (_PAIRS - 1)) for number in range(_PAIRS)}) if last >= 0 else []
+    alike = []
+    for place in places:
+        pair = [_glance(path, max_pixels) for path in paths[place : place + 2]]
+        if all(one is not None for one in pair):
+            alike.append(_likeness(pair[0], pair[1]))
+    return bool(alike) and median(alike) >= _ALIKE
+
+
+def _glance(path: Path, max_pixels: int) -> NDArray[np.float32] | None:
+    """A picture of any size as 32x32 grey values less their mean; None for what cannot be read."""
+    try:
+        data = without_stray(path.read_bytes())
+    except OSError:
+        return None
+    width, height = picture_size(data) or (0, 0)
+    if not 0 < width * height <= max_pixels:
+        return None
+    flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if width * height > _LARGE else cv2.IMREAD_GRAYSCALE
+    image = _decoded(data, flags)
+    if image is None:
+        return None
+    small = cv2.resize(image, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small - small.mean()
+
+
+def _likeness(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float:
+    """The correlation of two glances; 1 for two without any detail."""
+    if one is None or other is None:
+        return 0.0
+    scale = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / scale if scale > 1.0 else 1.0
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -20,6 +20,8 @@ class Picture:
     """So many pictures that arrived before it were given up for it; they count as dropped."""
     spoiled: int = 0
     """So many that arrived before it could not be decoded; they count as failed."""
+    cut: bool = False
+    """Another scene begins with it, for instance the next of many photographs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Declared:
 
     codec: str | None = None
     fps: float | None = None
+    stills: bool = False
+    """Pictures that do not follow one another: each is a scene of its own."""
 
 
 class Reader(Protocol):

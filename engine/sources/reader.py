@@ -6,6 +6,7 @@ from engine.sources.av_reader import decoder_version
 from engine.sources.config import Kind, SourceConfig
 from engine.sources.demo import open_demo
 from engine.sources.files import open_file
+from engine.sources.geometry import turned
 from engine.sources.live import open_http, open_rtsp
 from engine.sources.opencv_reader import open_webcam
 from engine.sources.picture import Picture, Reader
@@ -27,7 +28,7 @@ def open_reader(config: SourceConfig) -> Reader:
     Raises:
         SourceError: it cannot be opened; the message holds no credentials.
     """
-    return _OPENERS[config.kind](config)
+    return turned(config, _OPENERS[config.kind])
 
 
 def is_lossless(config: SourceConfig) -> bool:

@@ -10,6 +10,7 @@ from engine.errors import Cause, ConfigError, SourceError
 from engine.fields import Field, Text, field_validator, settings
 from engine.sources.addresses import Address, Hosts, is_own
 from engine.sources.config import SourceConfig
+from engine.sources.geometry import turned
 from engine.sources.picture import Reader
 from engine.sources.reach import Target, listens, resolve, take_apart
 
@@ -214,8 +215,8 @@ class RuledOpener:
         self._turn += 1
         where = config.uri if target.is_encrypted else target.at(address)
         if config.kind == "rtsp":
-            return open_rtsp(config, where)
-        return open_http(config, where, target.place)
+            return turned(config, lambda config: open_rtsp(config, where))
+        return turned(config, lambda config: open_http(config, where, target.place))
 
     def _log(self, config: SourceConfig, reason: str) -> None:
         """What really happened, for whoever runs the engine; once, not at each try."""

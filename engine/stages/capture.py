@@ -213,6 +213,7 @@ class Capture:
             image=picture.image,
             received_s=self._clock.monotonic() if self._has_arrival else 0.0,
             lossless=self._lossless,
+            cut=picture.cut,
         )
 
     @property

@@ -7,7 +7,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from engine.align import TEMPLATE_SIZE, align, square_crop
+from engine.align import TEMPLATE, TEMPLATE_SIZE, align, shown_share, square_crop
 from engine.fields import Field, Luma, Pixels, Unit, settings
 from engine.items import (
     Box,
@@ -53,6 +53,9 @@ class ChipConfig:
     min_brightness: Luma = 25.0
     """`dark`: mean luma 0..255 of the middle of the chip. Dark skin in ordinary light had 50 and more;
     below 25 nobody could read the face."""
+    min_shown: Unit = 0.8
+    """`cut`: the share of the face within the frame, from brows to chin. What the border cuts off is made up of
+    repeated pixels, in which a classifier sees a calm face."""
     min_score: Unit = 0.6
     """`low_score`: the detector's; for when `detect.min_score` is lower to keep tracks together."""
 
@@ -86,12 +89,12 @@ def yaw_deg(landmarks: Floats) -> float:
     return degrees(atan(abs(float(middle_to_nose @ axis)) / half_squared))
 
 
-def judge(face: Detection, chip: Image, config: ChipConfig) -> Quality:
-    """The quality of `chip`, cut from `face`.
+def judge(face: Detection, chip: Image, config: ChipConfig, shown: float = 1.0) -> Quality:
+    """The quality of `chip`, cut from `face`, of which the share `shown` lies within its frame.
 
     The score is the geometric mean of five shares, for size, sharpness, pose, light and the detector's
-    score: 0.5 at the limit, 1 where more would not help. Without landmarks nobody knows the pose: its share
-    is 0.7, which takes 7 % off, and `profile` is never given.
+    score, times the share for `shown`: each 0.5 at its limit, 1 where more would not help. Without landmarks
+    nobody knows the pose: its share is 0.7, which takes 7 % off, and `profile` is never given.
     """
     middle = look(chip)
     x1, y1, x2, y2 = face.box
@@ -107,7 +110,10 @@ def judge(face: Detection, chip: Image, config: ChipConfig) -> Quality:
     if yaw is not None and yaw > config.max_yaw_deg:
         gated.append("profile")
     shares.append(_UNKNOWN_POSE if yaw is None else _share(90 - yaw, 90 - config.max_yaw_deg, 90))
-    return Quality(round(prod(shares) ** (1 / len(shares)), 4), tuple(gated), aligned=yaw is not None)
+    if shown < config.min_shown:
+        gated.append("cut")
+    whole = _share(shown, config.min_shown, 1.0)
+    return Quality(round(whole * prod(shares) ** (1 / len(shares)), 4), tuple(gated), aligned=yaw is not None)
 
 
 def _share(value: float, limit: float, good: float) -> float:
@@ -117,6 +123,16 @@ def _share(value: float, limit: float, good: float) -> float:
     if value >= good:
         return 1.0
     return 0.5 + 0.5 * (value - limit) / (good - limit)
+
+
+def shown_share(image: Image, face: Detection) -> float:
+    """The share 0..1 of `face` that lies within `image`."""
+    height, width = image.shape[:2]
+    if face.landmarks is not None:
+        return shown_share(face.landmarks, width, height)
+    x1, y1, x2, _ = framed(face.box)
+    points: Floats = (TEMPLATE * ((x2 - x1) / TEMPLATE_SIZE) + (x1, y1)).astype(np.float32)
+    return shown_share(points, width, height)
 
 
 def cut(image: Image, face: Detection, size: int) -> Image:
@@ -185,7 +201,7 @@ class Chip:
             frame_size=frame.size,
             score=detection.score,
             age_s=face.age_s,
-            quality=judge(detection, image, self._config),
+            quality=judge(detection, image, self._config, shown_share(frame.image, detection)),
             image=image,
             received_s=frame.received_s,
             lossless=frame.lossless,

@@ -1,7 +1,9 @@
 """Tracking: Norfair associates and filters, the stream's clock decides who lives."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ _FINAL_STATES = {"stalled", "offline", "ended"}
 _EPSILON_S = 1e-6
 FAINT_S = 1.0
 """So long a place that may be a face is hidden after it was seen."""
+_STEPS = 9
+_HOLE_STEPS = 3
 
 
 @settings
@@ -109,6 +113,7 @@ class SourceTracker:
         self._numbers = numbers or Numbering(first=1)
         self._last: Frame | None = None
         self._places: list[tuple[float, Box]] = []
+        self._steps_s: deque[float] = deque(maxlen=_STEPS)
 
     def update(
         self, frame: Frame, faces: Sequence[Detection] | None, faint: Sequence[Box] = ()
@@ -154,11 +159,24 @@ class SourceTracker:
         return sum(life.key is not None for life in tuple(self._lives.values()))
 
     def _reset_if_discontinuous(self, frame: Frame) -> list[TrackEnded]:
-        """A stream that changes size or jumps back in time shows another scene."""
+        """A stream that changes size, jumps back, begins a scene or has a hole in time may show other faces."""
         last = self._last
-        if last is None or (last.size == frame.size and frame.time_s >= last.time_s - _EPSILON_S):
+        if last is None:
             return []
-        return self.end_all()
+        step_s = frame.time_s - last.time_s
+        if frame.cut or last.size != frame.size or step_s < -_EPSILON_S:
+            self._steps_s.clear()
+            return self.end_all()
+        if self._is_hole(step_s):
+            return self.end_all(last.time_s + self._config.max_missing_s)
+        self._steps_s.append(step_s)
+        return []
+
+    def _is_hole(self, step_s: float) -> bool:
+        """Whether nobody looked for longer than a track lives, by far more than the usual time between two frames."""
+        if step_s <= self._config.max_missing_s or not self._steps_s:
+            return False
+        return step_s > _HOLE_STEPS * median(self._steps_s)
 
     def _see(self, frame: Frame, objects: Sequence[Any]) -> list[TrackEnded]:
         """Enter new sights; the tracks that end because their id has had its time."""

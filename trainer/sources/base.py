@@ -10,10 +10,11 @@ import numpy as np
 
 from engine.errors import ConfigError
 from engine.items import Image
+from engine.sources.formats import SUFFIXES
 from trainer.labels import FERPLUS
 from trainer.rights import Origin
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
+PICTURES = SUFFIXES
 TRAIN, VALIDATION, TEST = range(3)
 _LOOKED_AT = 10_000
 

@@ -47,6 +47,8 @@ export interface SourceSettings {
   read_timeout_s: number;
   stall_after_s: number;
   loop: boolean;
+  rotate: number;
+  mirror: boolean;
   max_pixels: number;
 }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.align import TEMPLATE, align
 from engine.errors import Cause
 from engine.items import Detection, Floats, Frame, Image, SourceStatus, TrackedFace, TrackEnded, TrackKey, Unseen
-from engine.stages.chip import Chip, ChipConfig, cut, framed, judge, look, sharpness, yaw_deg
+from engine.stages.chip import Chip, ChipConfig, cut, framed, judge, look, sharpness, shown_share, yaw_deg
 from engine.stages.detect import DetectedFrame
 from engine.stages.track import Track, TrackConfig, TrackedFrame
 from tests.support import networks
@@ -69,7 +69,7 @@ def test_each_reason_is_given_when_it_holds(detection, chip, reasons):
 
 
 def test_every_limit_can_be_switched_off():
-    config = ChipConfig(min_size=0, min_sharpness=0, max_yaw_deg=90, min_brightness=0, min_score=0)
+    config = ChipConfig(min_size=0, min_sharpness=0, max_yaw_deg=90, min_brightness=0, min_shown=0, min_score=0)
     worst = judge(face(2, 0.01, turned(89)), texture(light=0, contrast=0), config)
     assert worst.gated == ()
 
@@ -216,3 +216,41 @@ def test_time_passes_for_a_face_that_is_not_seen(looked: bool) -> None:
     unseen = [item for item in found if isinstance(item, Unseen)]
     assert [item.time_s for item in unseen] == [index / 10 for index in range(7, 20)]
     assert {(item.key, item.looked) for item in unseen} == {(TrackKey("door", 1), looked)}
+
+
+PORTRAIT = 300
+
+
+@pytest.mark.parametrize("landmarks", [True, False])
+@pytest.mark.parametrize(
+    ("kept", "is_cut"),
+    [
+        ((0.0, 0.0, 1.0, 1.0), False),
+        ((0.0, 0.0, 0.5, 1.0), True),  # half a face at the right border
+        ((0.5, 0.0, 1.0, 1.0), True),
+        ((0.0, 0.5, 1.0, 1.0), True),  # no eyes
+        ((0.0, 0.0, 1.0, 0.6), True),  # no mouth
+        ((0.1, 0.0, 1.0, 1.0), False),  # an ear
+        ((0.0, 0.1, 1.0, 1.0), False),  # hair
+    ],
+)
+def test_a_face_that_the_border_cuts_is_gated_and_worth_less(landmarks, kept, is_cut):
+    left, top, right, bottom = (round(PORTRAIT * share) for share in kept)
+    image = texture(PORTRAIT)[top:bottom, left:right]
+    points = TEMPLATE * (PORTRAIT / 112) - np.array((left, top), np.float32)
+    side = PORTRAIT / 1.31  # of the box whose square shows what an aligned chip shows
+    x, y = PORTRAIT / 2 - left - side / 2, PORTRAIT / 2 + 0.076 * side - top - side / 2
+    detection = Detection((x, y, x + side, y + side), 0.95, points if landmarks else None)
+    (chip,) = Chip(ChipConfig()).process([TrackedFrame(frame(image), (tracked(detection),))])
+    assert ("cut" in chip.quality.gated) == is_cut
+    whole = judge(detection, chip.image, ChipConfig())
+    assert chip.quality.score <= whole.score
+    if is_cut:
+        assert chip.quality.score <= 0.5
+
+
+def test_the_share_that_is_shown_depends_on_no_size_or_turn():
+    for side, roll in ((60, 0), (300, 0), (300, 30)):
+        points = turned(0, roll, side)
+        assert shown_share(np.zeros((side * 2, side, 3), np.uint8), face(landmarks=points)) > 0.8
+        assert shown_share(np.zeros((side * 2, side // 2, 3), np.uint8), face(landmarks=points)) < 0.7

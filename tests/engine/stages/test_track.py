@@ -202,3 +202,39 @@ def test_settings_taken_over_hold_for_the_tracks_that_are_alive():
     assert not any(isinstance(item, TrackEnded) for item in stage.process([DetectedFrame(frame(1, 2.0), ())]))
     (far,) = stage.process([DetectedFrame(frame(2, 2.1), (face(250),))])
     assert [item.key.track_id for item in far.faces] == [1]
+
+
+def _with_hole(tracker, step_s, hole_s, before=12, after=12):
+    """Feed one face on frames `step_s` apart, with a hole after the first `before`; returns all ends."""
+    times = [number * step_s for number in range(before)]
+    times += [times[-1] + hole_s + number * step_s for number in range(after)]
+    return [one for index, at in enumerate(times) for one in tracker.update(frame(index, at), [face(100)])[1]]
+
+
+@pytest.mark.parametrize(
+    ("step_s", "hole_s", "ends"),
+    [
+        (1 / 15, 4.0, 1),  # another person may stand where the first one stood
+        (1 / 15, 20.0, 1),
+        (1 / 15, 0.9, 0),  # within max_missing_s it is the same one
+        (2.0, 2.0, 0),  # slow footage has no holes
+        (2.0, 30.0, 1),
+    ],
+)
+def test_tracks_end_where_nobody_looked_for_longer_than_they_live(step_s, hole_s, ends):
+    tracker = SourceTracker("door", "run", TrackConfig(confirm_s=0.2, max_missing_s=1.0))
+    ended = _with_hole(tracker, step_s, hole_s)
+    assert len(ended) == ends
+    last_s = 11 * step_s
+    assert [one.last_seen_s for one in ended] == [pytest.approx(last_s)] * ends
+    assert [one.time_s for one in ended] == [pytest.approx(last_s + 1.0)] * ends
+    assert {life.key.track_id for life in tracker._lives.values()} == {1 + ends}
+
+
+def test_another_scene_ends_all_tracks():
+    tracker = SourceTracker("door", "run", TrackConfig(confirm_s=0, max_missing_s=1.0))
+    tracker.update(frame(0, 0.0), [face(100)])
+    cut = Frame("door", 1, 0.1, NOON, np.zeros((360, 640, 3), np.uint8), cut=True)
+    tracked, ended = tracker.update(cut, [face(100)])
+    assert [one.key.track_id for one in ended] == [1]
+    assert [one.key.track_id for one in tracked.faces] == [2]

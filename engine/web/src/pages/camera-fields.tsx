@@ -15,6 +15,8 @@ export interface Values {
   stall_after_s: string;
   max_pixels: string;
   loop: boolean;
+  rotate: string;
+  mirror: boolean;
 }
 
 export type Errors = Partial<Record<keyof Values | "", string>>;
@@ -22,16 +24,17 @@ type Body = Record<string, unknown>;
 
 export const NOTHING: Values = {
   id: "", uri: "", fps: "", transport: "tcp", open_timeout_s: "", read_timeout_s: "", stall_after_s: "", max_pixels: "", loop: false,
+  rotate: "0", mirror: false,
 };
 /** What the engine shows in place of a password. */
 export const HIDDEN = "***";
 export const NUMBERS = ["fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels"] as const;
-const RARE = ["transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels", "loop"] as const;
+const RARE = ["transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels", "loop", "rotate", "mirror"] as const;
 
 /** What a camera has now; `uri` as it is shown, without its password. */
 export function valuesOf(uri: string, settings: SourceSettings): Values {
   const texts = Object.fromEntries(NUMBERS.map((key) => [key, settings[key] === null ? "" : String(settings[key])]));
-  return { ...NOTHING, ...texts, uri, transport: settings.transport, loop: settings.loop };
+  return { ...NOTHING, ...texts, uri, transport: settings.transport, loop: settings.loop, rotate: String(settings.rotate), mirror: settings.mirror };
 }
 
 /** The keys that differ, as the engine takes them: a field that was emptied asks for the default. */
@@ -40,7 +43,7 @@ export function changes(now: Values, before: Values): Body {
   for (const key of Object.keys(now) as (keyof Values)[]) {
     const value = typeof now[key] === "string" ? (now[key] as string).trim() : now[key];
     if (value === before[key]) continue;
-    found[key] = value === "" ? null : (NUMBERS as readonly string[]).includes(key) ? numeric(value as string) : value;
+    found[key] = value === "" ? null : [...NUMBERS, "rotate"].includes(key) ? numeric(value as string) : value;
   }
   return found;
 }
@@ -63,7 +66,7 @@ interface FieldsProps {
 export function CameraFields({ values, errors, isNew, hides, onChange }: FieldsProps) {
   const [open, setOpen] = useState(false);
   const about = (key: keyof Values) => (errors[key] ? { error: errors[key] } : {});
-  const props = (key: Exclude<keyof Values, "loop">) => ({
+  const props = (key: Exclude<keyof Values, "loop" | "mirror">) => ({
     name: key,
     value: values[key],
     autoComplete: "off",
@@ -73,6 +76,12 @@ export function CameraFields({ values, errors, isNew, hides, onChange }: FieldsP
   const decimal = (key: (typeof NUMBERS)[number], name: string, how: string) => (
     <Field name={name} how={how} {...about(key)}>
       <input inputMode="decimal" maxLength={20} {...props(key)} />
+    </Field>
+  );
+  const tick = (key: "loop" | "mirror", name: string, how: string) => (
+    <Field name={name} how={how} kind="tick" {...about(key)}>
+      <input type="checkbox" checked={values[key]} aria-invalid={Boolean(errors[key])}
+        onChange={(event) => onChange({ ...values, [key]: event.currentTarget.checked })} />
     </Field>
   );
   return (
@@ -98,10 +107,13 @@ export function CameraFields({ values, errors, isNew, hides, onChange }: FieldsP
           {decimal("read_timeout_s", t("cameras.readTime"), t("cameras.readTimeHow"))}
           {decimal("stall_after_s", t("cameras.stallTime"), t("cameras.stallTimeHow"))}
           {decimal("max_pixels", t("cameras.maxPixels"), t("cameras.maxPixelsHow"))}
-          <Field name={t("cameras.loop")} how={t("cameras.loopHow")} kind="tick" {...about("loop")}>
-            <input type="checkbox" checked={values.loop} aria-invalid={Boolean(errors.loop)}
-              onChange={(event) => onChange({ ...values, loop: event.currentTarget.checked })} />
+          <Field name={t("cameras.rotate")} how={t("cameras.rotateHow")} {...about("rotate")}>
+            <select {...props("rotate")}>
+              {["0", "90", "180", "270"].map((one) => <option key={one} value={one} selected={one === values.rotate}>{one}°</option>)}
+            </select>
           </Field>
+          {tick("mirror", t("cameras.mirror"), t("cameras.mirrorHow"))}
+          {tick("loop", t("cameras.loop"), t("cameras.loopHow"))}
         </div>
       </details>
     </>
