@@ -17,7 +17,7 @@ from engine.redact import shown
 from engine.sources.config import SourceConfig
 from engine.sources.files import path_of
 from engine.sources.reader import Reader, is_lossless, open_reader
-from engine.stages.chip import ChipConfig, cut, judge, shown_share
+from engine.stages.chip import ChipConfig, cut, judge, visible_share
 from trainer.aligning import chosen
 from trainer.sources.collected import Clip, add_clip
 
@@ -125,7 +125,7 @@ def _keep(image: Image, detector: Detector, plan: Plan, path: Path, left_out: Co
         left_out["no face"] += 1
         return 0
     chip = cut(image, face, plan.gates.size)
-    reasons = judge(face, chip, plan.gates, shown_share(image, face)).gated
+    reasons = judge(face, chip, plan.gates, visible_share(image, face)).gated
     left_out.update(reasons)
     if reasons:
         return 0

@@ -125,7 +125,7 @@ def _share(value: float, limit: float, good: float) -> float:
     return 0.5 + 0.5 * (value - limit) / (good - limit)
 
 
-def shown_share(image: Image, face: Detection) -> float:
+def visible_share(image: Image, face: Detection) -> float:
     """The share 0..1 of `face` that lies within `image`."""
     height, width = image.shape[:2]
     if face.landmarks is not None:
@@ -201,7 +201,7 @@ class Chip:
             frame_size=frame.size,
             score=detection.score,
             age_s=face.age_s,
-            quality=judge(detection, image, self._config, shown_share(frame.image, detection)),
+            quality=judge(detection, image, self._config, visible_share(frame.image, detection)),
             image=image,
             received_s=frame.received_s,
             lossless=frame.lossless,

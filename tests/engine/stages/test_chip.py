@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.align import TEMPLATE, align
 from engine.errors import Cause
 from engine.items import Detection, Floats, Frame, Image, SourceStatus, TrackedFace, TrackEnded, TrackKey, Unseen
-from engine.stages.chip import Chip, ChipConfig, cut, framed, judge, look, sharpness, shown_share, yaw_deg
+from engine.stages.chip import Chip, ChipConfig, cut, framed, judge, look, sharpness, visible_share, yaw_deg
 from engine.stages.detect import DetectedFrame
 from engine.stages.track import Track, TrackConfig, TrackedFrame
 from tests.support import networks
@@ -252,5 +252,5 @@ def test_a_face_that_the_border_cuts_is_gated_and_worth_less(landmarks, kept, is
 def test_the_share_that_is_shown_depends_on_no_size_or_turn():
     for side, roll in ((60, 0), (300, 0), (300, 30)):
         points = turned(0, roll, side)
-        assert shown_share(np.zeros((side * 2, side, 3), np.uint8), face(landmarks=points)) > 0.8
-        assert shown_share(np.zeros((side * 2, side // 2, 3), np.uint8), face(landmarks=points)) < 0.7
+        assert visible_share(np.zeros((side * 2, side, 3), np.uint8), face(landmarks=points)) > 0.8
+        assert visible_share(np.zeros((side * 2, side // 2, 3), np.uint8), face(landmarks=points)) < 0.7
