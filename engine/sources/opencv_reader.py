@@ -162,7 +162,8 @@ def _glance(path: Path, max_pixels: int) -> NDArray[np.float32] | None:
     if image is None:
         return None
     small = cv2.resize(image, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small - small.mean()
+    glance: NDArray[np.float32] = small - small.mean()
+    return glance
 
 
 def _likeness(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float:
