@@ -77,7 +77,7 @@ class DamageWatch:
     def undecodable(self) -> None:
         """The decoder refused the packet last marked."""
         self._hurt(self._place)
-        if self._last_pts is None:
+        if self._last_pts is None and self._has_begun:
             self.lost += 1
 
     def frame(self, frame: Any) -> list[Any]:
@@ -134,10 +134,16 @@ class DamageWatch:
         if is_loss and not frame.key_frame:
             self._hurt(place)  # it builds on what is missing
         damaged = self._is_damaged(place)
-        self.lost += missing if is_loss else 0
-        self.damaged += damaged
+        if self._has_begun:
+            self.lost += missing if is_loss else 0
+            self.damaged += damaged
         self._wounds, self._wounds_before = 0, self._wounds
         return not damaged
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether there was a key frame. Who joins a stream midway has lost nothing of what comes before it."""
+        return self._place.group > 0 or self._place.number >= _MAX_TAINT
 
     def _is_damaged(self, place: _Place) -> bool:
         if self._sound_run > _MAX_TAINT:

@@ -69,7 +69,7 @@ def _tiff(data: bytes, order: str) -> tuple[int, int] | None:
 def _pnm(data: bytes) -> tuple[int, int] | None:
     """Two numbers after the kind; a comment runs from `#` to the end of its line."""
     head = b" ".join(line.split(b"#", 1)[0] for line in data[2:_TEXT_BYTES].splitlines())
-    width, height, *_ = head.split()
+    width, height, _, *_ = head.split()  # what follows shows that the height is whole
     return (int(width), int(height)) if width.isdigit() and height.isdigit() else None
 
 

@@ -161,9 +161,9 @@ def _glance(path: Path, max_pixels: int) -> NDArray[np.float32] | None:
     image = _decoded(data, flags)
     if image is None:
         return None
-    small: NDArray[np.float32] = cv2.resize(image, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
-    small -= small.mean()
-    return small
+    small = cv2.resize(image, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    glance: NDArray[np.float32] = small - small.mean()
+    return glance
 
 
 def _likeness(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float:

@@ -52,9 +52,12 @@ class _Schedule:
     next_s: float
     last_s: float
 
-    def take(self, time_s: float, every_s: float) -> bool:
-        """Whether the frame at `time_s` is due. Keeps its phase unless it is late by a whole interval."""
-        if time_s < self.last_s:  # a loop or a new connection: the stream's clock began anew
+    def take(self, time_s: float, every_s: float, cut: bool) -> bool:
+        """Whether the frame at `time_s` is due. Keeps its phase unless it is late by a whole interval.
+
+        The first frame of a scene (`cut`) always is.
+        """
+        if cut or time_s < self.last_s:  # a loop or a new connection: the stream's clock began anew
             self.next_s = time_s
         self.last_s = time_s
         if time_s < self.next_s - _TOLERANCE_S:
@@ -137,7 +140,7 @@ class Detect:
 
     def _is_due(self, frame: Frame) -> bool:
         schedule = self._schedules.setdefault(frame.source_id, _Schedule(frame.time_s, frame.time_s))
-        return schedule.take(frame.time_s, self._config.every_s)
+        return schedule.take(frame.time_s, self._config.every_s, frame.cut)
 
     def _forget(self, item: SourceStatus) -> None:
         if isinstance(item, SourceStatus) and item.state in ("ended", "offline"):

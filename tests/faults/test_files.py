@@ -111,23 +111,24 @@ def test_names_of_any_bytes_are_read_and_shown_on_one_line(film, tmp_path, name)
     assert "45 frames, 1 tracks" in first
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("nowhere.mp4", None, "no such file or folder"),
-        ("notes.mp4", b"not a film " * 40, "not a video or picture that is supported"),
-        ("phone.jpg", b"\0\0\0\x18ftypheic" + bytes(400), "a HEIC photograph"),
-        ("paper.png", b"%PDF-1.7" + bytes(400), "a PDF document"),
-        ("half.mkv", b"\x1aE\xdf\xa3" + bytes(400), "damaged: it begins like Matroska"),
-        ("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\2\0\0\0", "damaged: cannot be decoded"),
-        (
-            "bomb.png",
-            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x80\0\0\0\x80\0\x08\2\0\0\0",
-            "32768x32768 is more than max_pixels",
-        ),
-    ],
-)
-def test_not_found_not_supported_and_damaged_are_three_words(tmp_path, name, content, says):
+KINDS = {
+    # name: (content, what is said of it)
+    "nowhere.mp4": (None, "no such file or folder"),
+    "notes.mp4": (b"not a film " * 40, "not a video or picture that is supported"),
+    "phone.jpg": (b"\0\0\0\x18ftypheic" + bytes(400), "a HEIC photograph"),
+    "paper.png": (b"%PDF-1.7" + bytes(400), "a PDF document"),
+    "half.mkv": (b"\x1aE\xdf\xa3" + bytes(400), "damaged: it begins like Matroska"),
+    "cut.png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\2\0\0\0", "damaged: cannot be decoded"),
+    "bomb.png": (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x80\0\0\0\x80\0\x08\2\0\0\0",
+        "32768x32768 is more than max_pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_not_found_not_supported_and_damaged_are_three_words(tmp_path, name):
+    content, says = KINDS[name]
     if content is not None:
         (tmp_path / name).write_bytes(content)
     done = _analyze(tmp_path / name)

@@ -65,3 +65,15 @@ def test_each_frame_is_whole_or_counted_as_lost_or_damaged(clips, name, spoil, u
     seen = np.array([one.image[::8, ::8].astype(int) for one in whole])
     differ = [(np.abs(seen - one.image[::8, ::8]) > 12).mean(axis=(1, 2, 3)).min() for one in pictures]
     assert sum(share > 0.005 for share in differ) <= unnoticed
+
+
+@pytest.mark.parametrize("name", ["moving.ts", "plain.h264"])
+def test_who_joins_midway_has_lost_nothing_of_what_comes_before_the_first_key_frame(clips, name):
+    data = clips[name].read_bytes()
+    start = len(data) // 10 // _TS_PACKET * _TS_PACKET
+    path = clips.folder / f"joined_{name}"
+    path.write_bytes(data[start:])
+    pictures, losses, error = _read_all(path)
+    assert error.cause is Cause.ENDED
+    assert losses.lost + losses.damaged <= 1  # the frame that is cut itself
+    assert 20 <= len(pictures) < 100

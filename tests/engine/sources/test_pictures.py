@@ -33,6 +33,9 @@ def _read_all(path, **more):
         ("colour.bmp", COLOUR, (10, 120, 250)),
         ("colour.webp", COLOUR, (10, 120, 250)),
         ("COLOUR.JPG", COLOUR, (10, 120, 250)),
+        ("colour.tif", COLOUR, (10, 120, 250)),
+        ("colour.ppm", COLOUR, (10, 120, 250)),
+        ("grey.pgm", COLOUR[..., 1], (120, 120, 120)),
         ("grey.png", COLOUR[..., 1], (120, 120, 120)),
         ("grey.jpeg", COLOUR[..., 1], (120, 120, 120)),
         ("deep.png", DEEP, (156, 156, 156)),  # 16 bits
@@ -89,7 +92,62 @@ def test_a_folder_without_pictures_is_not_found(tmp_path):
     assert caught.value.cause is Cause.NOT_FOUND
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp"])
+def test_a_picture_is_known_by_its_content_whatever_its_name(tmp_path):
+    data = cv2.imencode(".png", COLOUR)[1].tobytes()
+    for name in ("picture", "picture.mp4", "picture.txt"):
+        (tmp_path / name).write_bytes(data)
+        assert len(_read_all(tmp_path / name)[0]) == 1
+
+
+@pytest.mark.parametrize("stray", [b"\r\n", b"HTTP/1.0 200 OK\r\n\r\n", b"\xef\xbb\xbf"])
+def test_stray_bytes_around_a_jpeg_are_no_damage(tmp_path, stray):
+    data = cv2.imencode(".jpg", COLOUR)[1].tobytes()
+    (tmp_path / "a.jpg").write_bytes(stray + data + b"\0" * 20)
+    pictures, error = _read_all(tmp_path / "a.jpg")
+    assert [picture.image.shape for picture in pictures] == [(6, 9, 3)]
+    assert error.cause is Cause.ENDED
+
+
+def test_many_jpegs_in_a_row_are_a_video_two_are_a_photograph(tmp_path):
+    data = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8))[1].tobytes()
+    for name, count, frames in (("a.mjpeg", 12, 12), ("a.bin", 12, 12), ("hdr.jpg", 2, 1)):
+        (tmp_path / name).write_bytes(data * count)
+        assert len(_read_all(tmp_path / name)[0]) == frames
+
+
+def test_hidden_files_are_not_pictures_of_a_folder(tmp_path, caplog):
+    cv2.imwrite(str(tmp_path / "a.png"), COLOUR)
+    (tmp_path / "._a.png").write_bytes(b"left by another system")
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    with caplog.at_level(logging.WARNING):
+        assert len(_read_all(tmp_path)[0]) == 1
+    assert caplog.text == ""
+
+
+def _scene(number, size=(120, 160)):
+    noise = np.random.default_rng(number).integers(0, 255, (9, 12, 3), np.uint8)
+    return cv2.resize(noise, size[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize(
+    ("images", "stills"),
+    [
+        ([_scene(number) for number in range(8)], True),  # as many people as pictures
+        ([_scene(number, (60 + 9 * number, 80)) for number in range(5)], True),
+        ([np.roll(_scene(0), 2 * number, axis=1) for number in range(8)], False),  # a camera that pans
+        ([_scene(number // 6) for number in range(24)], False),  # four scenes of a film
+    ],
+)
+def test_photographs_are_told_from_frames_and_each_is_a_scene(tmp_path, images, stills):
+    for number, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+    with closing(open_reader(SourceConfig(id="a", uri=str(tmp_path)))) as reader:
+        assert reader.declared.stills == stills
+        pictures = [reader.read() for _ in images]
+    assert {picture.cut for picture in pictures} == {stills}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif", ".ppm"])
 def test_the_size_is_known_without_decoding(suffix):
     data = cv2.imencode(suffix, np.zeros((37, 91, 3), np.uint8))[1].tobytes()
     assert picture_size(data) == (91, 37)

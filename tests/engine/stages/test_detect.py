@@ -1,6 +1,7 @@
 """The detect stage: what is due, what is stale, what is counted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -165,3 +166,10 @@ def test_places_below_the_threshold_are_told_apart_from_faces() -> None:
     assert isinstance(clear, DetectedFrame) and isinstance(faint, DetectedFrame)
     assert (len(clear.faces or ()), clear.faint) == (1, ())
     assert (faint.faces, faint.faint) == ((), ((0, 0, 4, 4),))
+
+
+def test_the_first_frame_of_a_scene_is_always_due():
+    rig = Rig(every_s=1.0)
+    photographs = [replace(frame(number / 10), cut=True) for number in range(4)]
+    assert all(item.faces is not None for item in rig.feed(*photographs))
+    assert rig.detected(0.4, 1.2, 1.3) == [1.3]
