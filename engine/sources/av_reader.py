@@ -21,6 +21,8 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], Cause, str], ...] = (
         Cause.AUTH,
         "user name or password refused; check them in uri",
     ),
+    ((av.error.HTTPServerError,), Cause.SERVER_ERROR, "its server has an error of its own; is it still starting?"),
+    ((av.error.HTTPTooManyRequestsError,), Cause.BUSY, "takes no more viewers at present"),
     ((av.error.HTTPNotFoundError, FileNotFoundError), Cause.NOT_FOUND, "nothing there; check the path"),
     ((av.error.ExitError, TimeoutError), Cause.TIMEOUT, "no answer in time"),
     ((ConnectionRefusedError,), Cause.REFUSED, "connection refused; is the camera on, and the port right?"),
@@ -45,12 +47,17 @@ def decoder_version() -> str:
     return f"PyAV {av.__version__}, libavcodec {library}"
 
 
-def _classified(error: BaseException, shown: str) -> SourceError:
-    """`error` as a typed cause; of its text only the reason is kept, as the rest repeats address and password."""
+def _classified(error: BaseException, shown: str, was_open: bool = False) -> SourceError:
+    """`error` as a typed cause; of its text only the reason is kept, as the rest repeats address and password.
+
+    `was_open`: it ended a stream from the network that had been delivering.
+    """
     reason = getattr(error, "strerror", None) or ""
     reason = f" ({reason})" if (reason := _REASONS.get(reason, reason)) else ""
     for classes, cause, advice in _CAUSES:
         if isinstance(error, classes):
+            if was_open and cause is Cause.REFUSED:
+                return SourceError(Cause.LOST, f"{shown}: the connection was cut{reason}")
             return SourceError(cause, f"{shown}: {advice}{reason}")
     return SourceError(Cause.CODEC, f"{shown}: not a video, or damaged{reason}")
 
@@ -78,6 +85,8 @@ class Decoder:
         self.stream.codec_context.thread_count = 2
         self._frames = self._decode()
         self._reformatter = VideoReformatter()
+        self.keys = 0
+        """Key frames that have arrived."""
         self.damaged = 0
         """Packets that could not be decoded."""
 
@@ -95,6 +104,10 @@ class Decoder:
                 other = {"tcp": "udp", "udp": "tcp"}[self._config.transport]
                 text = f"{self._shown}: refuses {self._config.transport} (461); set transport: {other}"
                 raise SourceError(Cause.REFUSED, text) from None
+            if self._config.kind == "rtsp" and isinstance(error, av.error.HTTPOtherClientError):
+                # FFmpeg does not say which: 453, of all others the one that cameras give.
+                text = f"{self._shown}: takes no more viewers at present (453), or refuses the request"
+                raise SourceError(Cause.BUSY, text) from None
             if self._config.kind == "rtsp" and isinstance(error, av.error.InvalidDataError):
                 text = f"{self._shown}: no RTSP answer; it is another service, or the connection was cut"
                 raise SourceError(Cause.REFUSED, text) from None
@@ -135,10 +148,11 @@ class Decoder:
         except StopIteration:
             raise SourceError(Cause.ENDED, f"{self._shown}: ended") from None
         except _ERRORS as error:
-            raise _classified(error, self._shown) from None
+            raise _classified(error, self._shown, was_open=self._config.kind != "file") from None
 
     def _decode(self) -> Generator[Any, None, None]:
         for packet in self.container.demux(self.stream):
+            self.keys += packet.is_keyframe
             try:
                 frames = packet.decode()
             except av.error.MemoryError:

@@ -15,6 +15,11 @@ _BETWEEN_OPENS_S = 1.0
 _AUTH_DELAY_S = 30.0
 _STEADY_S = 10.0
 _WINDOW_S = 5.0
+_DAMAGE_WINDOW_S = 30
+_MANY, _FEW = 0.01, 0.005
+"""Shares of lost or damaged frames: above the first a source is degraded, below the second it no longer is."""
+_AT_LEAST = 3
+_DELIVERING = ("online", "degraded", "frozen")
 
 
 class Backoff:
@@ -44,6 +49,36 @@ class Backoff:
         self._full_s = _FIRST_DELAY_S
 
 
+class DamageShare:
+    """How many frames of the last 30 s were lost or damaged. For one thread."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[list[int]] = deque()
+        self._many = False
+
+    def add(self, now_s: float, whole: int = 0, lost: int = 0, damaged: int = 0) -> None:
+        """So many frames arrived just now, or did not."""
+        second = int(now_s)
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append([second, 0, 0, 0])
+        for place, count in enumerate((whole, lost, damaged), start=1):
+            self._seconds[-1][place] += count
+        while self._seconds[0][0] <= second - _DAMAGE_WINDOW_S:
+            self._seconds.popleft()
+
+    def trouble(self) -> tuple[Cause, str] | None:
+        """Which of the two it is, and how many, for people; None while they are few."""
+        whole, lost, damaged = (sum(each[place] for each in self._seconds) for place in (1, 2, 3))
+        bad = lost + damaged
+        share = bad / (whole + bad) if bad else 0.0
+        self._many = bad >= _AT_LEAST and share > (_FEW if self._many else _MANY)
+        if not self._many:
+            return None
+        told = f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
+        cause = Cause.LOST if lost > damaged else Cause.DAMAGED
+        return cause, f"{told.replace('%', ' %')} of the frames of the last 30 s: {lost} lost, {damaged} damaged"
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """One consistent look at a source's health."""
@@ -54,6 +89,7 @@ class Vitals:
     size: tuple[int, int] | None
     fps: float
     last_frame_age_s: float | None
+    lag_s: float | None
     reconnects: int
 
 
@@ -68,6 +104,8 @@ class Health:
         self._causes: set[Cause | None] = set()
         self._size: tuple[int, int] | None = None
         self._reconnects = 0
+        self._was_lost = False
+        self._lag_s: float | None = None
         self._alive_s = self._online_s = 0.0
         self._arrivals: deque[float] = deque(maxlen=1024)
 
@@ -80,31 +118,40 @@ class Health:
         with self._lock:
             self._alive_s = now_s
 
-    def picture(self, now_s: float, size: tuple[int, int]) -> None:
-        """A wanted picture of `(width, height)` arrived."""
+    def picture(self, now_s: float, size: tuple[int, int], lag_s: float | None = None) -> None:
+        """A wanted picture of `(width, height)` arrived, `lag_s` old."""
         with self._lock:
             self._alive_s = now_s
+            self._lag_s = lag_s
             self._size = size
             self._arrivals.append(now_s)
 
-    def online(self, now_s: float) -> bool:
-        """Pictures come; whether that is news."""
+    def delivers(self, now_s: float, state: str, cause: Cause | None = None, detail: str = "") -> bool:
+        """Data comes, and `state` is `online`, `degraded` or `frozen`; whether that is news."""
         with self._lock:
-            if self._state == "online":
-                return False
-            if self._state != "stalled":
+            is_new = self._state != state
+            if self._state not in (*_DELIVERING, "stalled"):
                 self._online_s = now_s
-            self._reconnects += self._state == "offline"
-            self._state, self._cause, self._detail = "online", None, ""
-            self._causes.clear()
+                self._reconnects += self._was_lost
+                self._was_lost = False
+                self._causes.clear()
+            self._state, self._cause, self._detail = state, cause, detail
+            return is_new
+
+    def waits(self, detail: str) -> bool:
+        """Data comes, from which no picture can be made yet; whether that is news."""
+        with self._lock:
+            if self._state not in ("connecting", "offline") or self._detail == detail:
+                return False
+            self._state, self._cause, self._detail = "connecting", None, detail
             return True
 
     def stalled(self, now_s: float, after_s: float) -> bool:
-        """Whether the source is online but nothing has arrived for `after_s`; then it is stalled."""
+        """Whether the source delivers but nothing has arrived for `after_s`; then it is stalled."""
         with self._lock:
-            if self._state != "online" or now_s - self._alive_s <= after_s:
+            if self._state not in _DELIVERING or now_s - self._alive_s <= after_s:
                 return False
-            self._state = "stalled"
+            self._state, self._cause = "stalled", None
             self._detail = f"no picture for {now_s - self._alive_s:.1f} s"
             return True
 
@@ -113,13 +160,15 @@ class Health:
         with self._lock:
             news = self._state != state or cause not in self._causes
             self._causes.add(cause)
+            self._was_lost = state == "offline"
+            self._lag_s = None
             self._state, self._cause, self._detail = state, cause, detail
             return news
 
     def steady(self, now_s: float) -> bool:
         """Whether the source has been delivering for so long that an outage is a new one."""
         with self._lock:
-            return self._state in ("online", "stalled") and now_s - self._online_s >= _STEADY_S
+            return self._state in (*_DELIVERING, "stalled") and now_s - self._online_s >= _STEADY_S
 
     def vitals(self, now_s: float) -> Vitals:
         with self._lock:
@@ -130,4 +179,4 @@ class Health:
             count = len(recent) if spans_all else len(recent) - 1
             fps = count / seconds if recent and seconds > 0 else 0.0
             age_s = now_s - self._arrivals[-1] if self._arrivals else None
-            return Vitals(self._state, self._cause, self._detail, self._size, fps, age_s, self._reconnects)
+            return Vitals(self._state, self._cause, self._detail, self._size, fps, age_s, self._lag_s, self._reconnects)

@@ -20,6 +20,8 @@ class Picture:
     """So many pictures that arrived before it were given up for it; they count as dropped."""
     spoiled: int = 0
     """So many that arrived before it could not be decoded; they count as failed."""
+    lag_s: float | None = None
+    """How long before its arrival it was filmed; None where nothing tells, or where footage is not live."""
 
 
 @dataclass(frozen=True, slots=True)

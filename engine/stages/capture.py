@@ -13,11 +13,17 @@ from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.redact import redact
 from engine.sources.config import SourceConfig
-from engine.sources.health import LOOK_EVERY_S, Backoff, Health
+from engine.sources.health import LOOK_EVERY_S, Backoff, DamageShare, Health
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
+from engine.sources.stillness import Stillness
 from engine.status import SourceSnapshot
 
 logger = logging.getLogger(__name__)
+
+_TICK_S = 0.001
+_WAIT_UNTOLD_S = 2.0
+"""So long a key frame may be waited for without a word."""
+_CAN_FREEZE = ("rtsp", "http", "webcam")
 
 
 class Capture:
@@ -59,6 +65,10 @@ class Capture:
         self._opened_s = 0.0
         self._backoff = Backoff(jitter)
         self._health = Health()
+        self._damage = DamageShare()
+        self._stillness = Stillness()
+        self._still_s = self._lag_s = self._last_s = 0.0
+        self._can_freeze = config.kind in _CAN_FREEZE and config.frozen_after_s is not None
         self._stop = Event()
         # Held while a status is emitted, so that states arrive in the order in which they came about.
         self._order = RLock()
@@ -124,6 +134,7 @@ class Capture:
             height=vitals.size[1] if vitals.size else None,
             fps=vitals.fps,
             last_frame_age_s=vitals.last_frame_age_s,
+            lag_s=vitals.lag_s,
             reconnects=vitals.reconnects,
             tracks=0,
         )
@@ -156,10 +167,46 @@ class Capture:
             if seen and not self._lossless and now_s - asked_s > self._config.stall_after_s:
                 self._drop_stale(picture)
             elif picture is None:
-                self._health.alive(now_s)
+                self._note_data(now_s, seen)
             else:
                 seen = True
                 self._hand_on(picture, now_s)
+
+    def _note_data(self, now_s: float, seen: bool) -> None:
+        """Data came, and no picture that is wanted."""
+        self._health.alive(now_s)
+        if seen:
+            self._damage.add(now_s, whole=1)
+        if self._lossless:
+            return
+        if self._damage.trouble() or (seen and self._health.state == "degraded"):
+            self._tell_condition(now_s)
+        elif not seen and now_s - self._opened_s > _WAIT_UNTOLD_S:
+            detail = "waiting for a key frame"
+            with self._order:
+                if self._health.waits(detail):
+                    logger.info("source %s: %s", self._config.id, detail)
+                    self._tell("connecting", None, detail)
+
+    def _tell_condition(self, now_s: float) -> None:
+        """Tell how well the source delivers, where that has changed."""
+        state, cause, detail = self._condition()
+        with self._order:
+            if self._health.delivers(now_s, state, cause, detail):
+                level = logging.INFO if state == "online" else logging.WARNING
+                size = self._health.vitals(now_s).size
+                logger.log(level, "source %s %s: %s", self._config.id, state, detail or "{}x{}".format(*size or (0, 0)))
+                self._tell(state, cause, detail)
+
+    def _condition(self) -> tuple[str, Cause | None, str]:
+        limit_s = self._config.frozen_after_s
+        if self._can_freeze and limit_s is not None and self._still_s >= limit_s:
+            return "frozen", None, f"the same picture for {self._still_s:.0f} s; frozen_after_s: null for a test card"
+        if trouble := self._damage.trouble():
+            cause, detail = trouble
+            is_udp = self._config.kind == "rtsp" and self._config.transport == "udp"
+            return "degraded", cause, f"{detail}; set transport: tcp" if is_udp else detail
+        return "online", None, ""
 
     def _drop_stale(self, picture: Picture | None) -> None:
         if picture is not None:
@@ -175,11 +222,15 @@ class Capture:
         self._count(picture.missed, Outcome.DROPPED_STALE)
         self._count(picture.spoiled, Outcome.FAILED)
         height, width = picture.image.shape[:2]
-        self._health.picture(now_s, (width, height))
-        with self._order:
-            if self._health.online(now_s):
-                logger.info("source %s online: %dx%d", self._config.id, width, height)
-                self._tell("online")
+        self._lag_s = picture.lag_s or 0.0
+        self._health.picture(now_s, (width, height), picture.lag_s)
+        self._damage.add(now_s, whole=1)
+        if self._can_freeze:
+            self._still_s = self._stillness.take(picture.image, now_s)
+        self._tell_condition(now_s)
+        if self._health.state == "frozen":
+            self._count(1, Outcome.DROPPED_STALE)
+            return
         frame = self._frame(picture, now_s)
         if frame is None:
             return
@@ -192,7 +243,7 @@ class Capture:
 
     def _frame(self, picture: Picture, now_s: float) -> Frame | None:
         """The picture with its times; None when stopped while waiting for its moment."""
-        time_s = now_s - self._epoch_s
+        time_s = self._last_s = self._live_s(now_s)
         if self._lossless:
             time_s = self._media.advance(picture.media_s or 0.0)
             if self._paced and not self._wait_until_due(time_s):
@@ -203,9 +254,14 @@ class Capture:
             time_s=time_s,
             captured_at=self._captured_at(time_s),
             image=picture.image,
-            received_s=self._clock.monotonic() if self._has_arrival else 0.0,
+            received_s=self._clock.monotonic() - self._lag_s if self._has_arrival else 0.0,
             lossless=self._lossless,
+            lag_s=self._lag_s,
         )
+
+    def _live_s(self, now_s: float) -> float:
+        """When what has just arrived was filmed, on the stream's clock, which does not go back."""
+        return max(now_s - self._epoch_s - self._lag_s, self._last_s + _TICK_S)
 
     @property
     def _has_arrival(self) -> bool:
@@ -213,7 +269,7 @@ class Capture:
 
     def _captured_at(self, time_s: float) -> datetime:
         if not self._lossless or self._wall_time or self._started_at is None:
-            return self._clock.utc()
+            return self._clock.utc() - timedelta(seconds=self._lag_s)
         return self._started_at + timedelta(seconds=time_s)
 
     def _wait_until_due(self, time_s: float) -> bool:
@@ -274,7 +330,7 @@ class Capture:
                 self._tell(state, error.cause, detail)
 
     def _tell(self, state: str, cause: Cause | None = None, detail: str = "") -> None:
-        time_s = self._media.now_s if self._lossless else self._clock.monotonic() - self._epoch_s
+        time_s = self._media.now_s if self._lossless else self._live_s(self._clock.monotonic())
         moment = self._captured_at(time_s)
         self._emit(SourceStatus(self._config.id, state, cause, detail, time_s, moment, self._lossless))
 

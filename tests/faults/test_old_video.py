@@ -1,0 +1,80 @@
+"""Video that is behind is told, timed and left behind."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.errors import Cause
+from engine.ledger import Outcome
+from tests.support.capturing import capturing, wait_back
+from tests.support.rtsp import RtspCamera
+from tests.support.thinlink import ThinLink
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def counted(clips):
+    with RtspCamera(clips["counted.h264"]) as camera:
+        yield camera
+
+
+def number_of(frame):
+    """The number that the camera gave the frame, from the brightness of its left half."""
+    level = float(frame.image[20:-20, 20:140].mean())
+    return round(level * 219 / 255 + 16) - 20
+
+
+def late_s(frame, camera):
+    """By how much `captured_at` is later than the moment at which the camera sent the frame."""
+    lap = len(camera.units)
+    number, at = number_of(frame), frame.captured_at.timestamp()
+    sent = [camera.sent_at[one] for one in range(number, len(camera.sent_at), lap)]
+    return min((at - moment for moment in sent), key=abs)
+
+
+def bytes_a_second(camera):
+    total = sum(len(nal) for unit in camera.units for nal in unit)
+    return total * camera.fps / len(camera.units)
+
+
+def test_a_thin_link_is_told_timed_truly_and_left_for_the_live_edge(counted):
+    with ThinLink(counted.port) as link:
+        address = f"rtsp://127.0.0.1:{link.port}/cam"
+        with capturing(address, max_lag_s=2) as (outbox, capture):
+            wait_back(outbox)
+            link.rate = 0.5 * bytes_a_second(counted)
+            outbox.wait_until(lambda _box: (capture.snapshot().lag_s or 0) > 1)
+            outbox.wait_until(lambda box: "offline" in box.states)
+            cut = len(outbox.frames)
+            link.rate = None
+            wait_back(outbox)
+            assert capture.snapshot().lag_s < 1
+    lost = next(status for status in outbox.statuses if status.state == "offline")
+    assert lost.cause is Cause.LAG
+    assert "s behind, connecting again" in lost.detail
+    lags = [frame.lag_s for frame in outbox.frames[:cut]]
+    assert max(lags) > 1
+    assert max(lags) <= 2
+    # captured_at, the latency and the stream's clock are those of the picture, not of its arrival
+    assert max(abs(late_s(frame, counted)) for frame in outbox.frames) < 0.75
+    times = [frame.time_s for frame in outbox.frames]
+    assert times == sorted(set(times))
+
+
+def test_what_piles_up_during_an_interruption_is_not_played(counted):
+    with ThinLink(counted.port) as link:
+        address = f"rtsp://127.0.0.1:{link.port}/cam"
+        with capturing(address, max_lag_s=10) as (outbox, capture):
+            wait_back(outbox)
+            link.broken = True
+            outbox.wait_until(lambda box: "stalled" in box.states)
+            before = len(outbox.frames)
+            link.broken = False
+            wait_back(outbox)
+            assert capture.snapshot().lag_s < 1
+            assert capture.snapshot().frames.outcomes[Outcome.DROPPED_STALE] > 15
+    assert outbox.states == ["connecting", "online", "stalled", "online"]
+    # of the three seconds that came at once, only the end
+    assert number_of(outbox.frames[before]) - number_of(outbox.frames[before - 1]) > 15
+    assert datetime.now(UTC) > outbox.frames[-1].captured_at
