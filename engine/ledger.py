@@ -7,13 +7,18 @@ from threading import Lock
 
 
 class Outcome(StrEnum):
-    """What became of a frame; each frame has exactly one."""
+    """What became of a frame; each frame has exactly one.
+
+    `lost` and `damaged` never reach the detector: the stream or file did not hold them whole.
+    """
 
     INFERRED = "inferred"
     SKIPPED_INTERVAL = "skipped_interval"
     SKIPPED_MOTION = "skipped_motion"
     DROPPED_STALE = "dropped_stale"
     DROPPED_QUEUE = "dropped_queue"
+    LOST = "lost"
+    DAMAGED = "damaged"
     FAILED = "failed"
 
 

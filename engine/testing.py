@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import Cause, SourceError
 from engine.items import Floats, Image
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Declared, Picture, Reader
+from engine.sources.picture import NO_LOSSES, Declared, Losses, Picture, Reader
 
 
 class FakeClock:
@@ -41,9 +41,9 @@ class FakeClock:
             self._now_s += seconds
 
 
-Step = Image | SourceError | Callable[[], object] | None
-"""What one step of a `ScriptedSource` does: an image is read, an error raised, a function called on the way to
-the next step, and None is a picture that was not wanted."""
+Step = Image | Picture | SourceError | Losses | Callable[[], object] | None
+"""What one step of a `ScriptedSource` does: an image, or a picture as it stands, is read, an error raised, a function
+called on the way to the next step, losses are counted, and None is a picture that was not wanted."""
 
 
 class ScriptedSource:
@@ -57,6 +57,7 @@ class ScriptedSource:
         self.started_at = started_at or datetime(2026, 1, 1, tzinfo=UTC)
         self.frame_count: int | None = sum(not callable(s) and hasattr(s, "shape") for s in self._steps)
         self.duration_s: float | None = self.frame_count / fps
+        self.losses = NO_LOSSES
         self.closed = False
 
     def read(self) -> Picture | None:
@@ -65,8 +66,12 @@ class ScriptedSource:
             self._position += 1
             if isinstance(step, SourceError):
                 raise step
-            if step is None:
+            if isinstance(step, Losses):
+                lost, damaged = self.losses.lost + step.lost, self.losses.damaged + step.damaged
+                self.losses = Losses(lost, damaged, self.losses.stale + step.stale)
                 return None
+            if step is None or isinstance(step, Picture):
+                return step
             if not callable(step):
                 self._pictures += 1
                 return Picture(step, (self._pictures - 1) / self._fps)

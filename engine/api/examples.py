@@ -52,14 +52,27 @@ _TRACK: dict[str, Any] = {
     "state": "active",
     "events": 9,
 }
-_OUTCOMES = ("inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "failed")
+_OUTCOMES = {
+    "inferred": 60,
+    "skipped_interval": 20,
+    "skipped_motion": 5,
+    "dropped_stale": 4,
+    "dropped_queue": 5,
+    "lost": 2,
+    "damaged": 3,
+    "failed": 1,
+}
 _SOURCE: dict[str, Any] = {
     "source_id": "door",
     "uri": "rtsp://***@10.0.0.7/live",
     "state": "online",
     "cause": None,
     "detail": "",
-    "frames": {"captured": 100, "in_flight": 2, "outcomes": dict(zip(_OUTCOMES, (60, 25, 5, 4, 5, 1), strict=True))},
+    "frames": {
+        "captured": 100,
+        "in_flight": 2,
+        "outcomes": _OUTCOMES,
+    },
     "width": 1280,
     "height": 720,
     "fps": 14.8,

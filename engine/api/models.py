@@ -61,8 +61,8 @@ class SourceSettings(_View):
     open_timeout_s: float
     read_timeout_s: float
     stall_after_s: float
-    max_lag_s: float | None
-    frozen_after_s: float | None
+    max_lag_s: float
+    frozen_after_s: float
     loop: bool
     max_pixels: int
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Declared
+from engine.sources.damage import DamageWatch
+from engine.sources.picture import Declared, Losses
 
 # What PyAV raises, MemoryError from damaged files included.
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, MemoryError)
@@ -83,12 +85,14 @@ class Decoder:
         # frame threads would add delay. More threads would only add up over many cameras.
         self.stream.thread_type = "SLICE"
         self.stream.codec_context.thread_count = 2
+        self.stream.codec_context.flags |= Flags.copy_opaque
+        self._watch = DamageWatch(self.format, patient=config.kind == "file")
         self._frames = self._decode()
         self._reformatter = VideoReformatter()
         self.keys = 0
         """Key frames that have arrived."""
-        self.damaged = 0
-        """Packets that could not be decoded."""
+        self.reached_s = 0.0
+        """Where the last packet of any stream that was read ends, on the container's clock."""
 
     def _open(self, address: str, options: dict[str, str]) -> Any:
         timeout = (self._config.open_timeout_s, self._config.read_timeout_s)
@@ -137,8 +141,13 @@ class Decoder:
         rate = self.stream.average_rate or self.stream.guessed_rate
         return Declared(self.stream.codec_context.name, float(rate) if rate and 0 < rate <= _MAX_FPS else None)
 
+    @property
+    def losses(self) -> Losses:
+        """Frames that were lost or damaged since the opening; `next_frame` leaves them out."""
+        return self._watch.losses
+
     def next_frame(self) -> Any:
-        """The next frame, or None for a packet that gave none.
+        """The next frame, or None for a packet that gave none, or a damaged one.
 
         Raises:
             SourceError: `ended` when nothing more comes; another cause when reading failed.
@@ -151,16 +160,33 @@ class Decoder:
             raise _classified(error, self._shown, was_open=self._config.kind != "file") from None
 
     def _decode(self) -> Generator[Any, None, None]:
-        for packet in self.container.demux(self.stream):
+        for packet in self._packets():
             self.keys += packet.is_keyframe
+            self._watch.packet(packet)
             try:
                 frames = packet.decode()
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:
-                self.damaged += 1
+                self._watch.undecodable()
                 frames = []
-            yield from frames or [None]
+            yield from [ready for frame in frames for ready in self._watch.frame(frame)] or [None]
+        yield from self._watch.flush()
+
+    def _packets(self) -> Generator[Any, None, None]:
+        """Packets to decode, the empty one at the end included."""
+        # Of a file all streams are followed: its length is that of the longest.
+        wanted = () if self._config.kind == "file" else (self.stream,)
+        for packet in self.container.demux(*wanted):
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if stamp is not None:
+                end_s = float((stamp + (packet.duration or 0)) * packet.time_base)
+                self.reached_s = max(self.reached_s, end_s)
+            if packet.stream.index != self.stream.index:
+                self._watch.other(packet)
+            elif packet.size or stamp is None:
+                yield packet
+            # An empty packet with a time repeats the frame before it; given to the decoder it would end the stream.
 
     def pixels(self, frame: Any) -> Image:
         """uint8 `(H, W, 3)` BGR, turned the way the recorder says it is to be seen.

@@ -75,10 +75,10 @@ class SourceConfig:
     open_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
     read_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
     stall_after_s: Annotated[Seconds, Field(gt=0)] = 3.0
-    max_lag_s: Annotated[Seconds, Field(gt=0)] | None = 3.0
-    """A camera whose pictures are older when they arrive is connected to again; null only tells how old they are."""
-    frozen_after_s: Annotated[Seconds, Field(gt=0)] | None = 20.0
-    """The same picture for so long is told as `frozen`; null for test cards, which are."""
+    max_lag_s: Seconds = 3.0
+    """A camera whose pictures are older when they arrive is connected to again; 0 only tells how old they are."""
+    frozen_after_s: Seconds = 20.0
+    """The same picture for so long is told as `frozen`; 0 never, for test cards."""
     loop: bool = False
     """Files and folders: start again at the end; `time_s` goes on increasing."""
     max_pixels: Annotated[int, Field(ge=1, le=2**31 - 1)] = 4096 * 2304

@@ -13,7 +13,7 @@ from engine.clock import Clock, SystemClock
 from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Declared, Picture
+from engine.sources.picture import NO_LOSSES, Declared, Picture
 
 WIDTH, HEIGHT, FPS = 1280, 720, 15.0
 _PHOTO = Path("data", "images", "t1.jpg")
@@ -29,6 +29,7 @@ class DemoReader:
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None
+    losses = NO_LOSSES
 
     def __init__(self, photo: Image, fps: float, clock: Clock) -> None:
         self._photo = photo

@@ -15,10 +15,6 @@ _BETWEEN_OPENS_S = 1.0
 _AUTH_DELAY_S = 30.0
 _STEADY_S = 10.0
 _WINDOW_S = 5.0
-_DAMAGE_WINDOW_S = 30
-_MANY, _FEW = 0.01, 0.005
-"""Shares of lost or damaged frames: above the first a source is degraded, below the second it no longer is."""
-_AT_LEAST = 3
 _DELIVERING = ("online", "degraded", "frozen")
 
 
@@ -47,36 +43,6 @@ class Backoff:
     def reset(self) -> None:
         """The source was well for a while: the next outage begins with a short pause."""
         self._full_s = _FIRST_DELAY_S
-
-
-class DamageShare:
-    """How many frames of the last 30 s were lost or damaged. For one thread."""
-
-    def __init__(self) -> None:
-        self._seconds: deque[list[int]] = deque()
-        self._many = False
-
-    def add(self, now_s: float, whole: int = 0, lost: int = 0, damaged: int = 0) -> None:
-        """So many frames arrived just now, or did not."""
-        second = int(now_s)
-        if not self._seconds or self._seconds[-1][0] != second:
-            self._seconds.append([second, 0, 0, 0])
-        for place, count in enumerate((whole, lost, damaged), start=1):
-            self._seconds[-1][place] += count
-        while self._seconds[0][0] <= second - _DAMAGE_WINDOW_S:
-            self._seconds.popleft()
-
-    def trouble(self) -> tuple[Cause, str] | None:
-        """Which of the two it is, and how many, for people; None while they are few."""
-        whole, lost, damaged = (sum(each[place] for each in self._seconds) for place in (1, 2, 3))
-        bad = lost + damaged
-        share = bad / (whole + bad) if bad else 0.0
-        self._many = bad >= _AT_LEAST and share > (_FEW if self._many else _MANY)
-        if not self._many:
-            return None
-        told = f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
-        cause = Cause.LOST if lost > damaged else Cause.DAMAGED
-        return cause, f"{told.replace('%', ' %')} of the frames of the last 30 s: {lost} lost, {damaged} damaged"
 
 
 @dataclass(frozen=True, slots=True)

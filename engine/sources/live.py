@@ -1,6 +1,7 @@
 """Streams from the network: RTSP cameras, and whatever comes over HTTP."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from engine.errors import Cause, SourceError
 from engine.sources.av_reader import Decoder
 from engine.sources.config import SourceConfig
 from engine.sources.lag import Lag
-from engine.sources.picture import Picture, RateCap
+from engine.sources.picture import Losses, Picture, RateCap
 from engine.sources.recording import FORMATS as _RECORDED
 
 _HTTP_FORMATS = f"hls,mpjpeg,mjpeg,aac,mp3,{_RECORDED}"
@@ -25,7 +26,7 @@ _PATIENCE = 6
 
 
 class LiveReader:
-    """A network stream. Pictures flagged as damaged are left out, and so is what has piled up on the way.
+    """A network stream. The decoder leaves out damaged pictures, this what has piled up on the way.
 
     `playout` holds back those that are early, `lag` finds those that are late.
     """
@@ -46,7 +47,7 @@ class LiveReader:
         self._early: Any = None
         self._good_s: float | None = None
         self._key_s: float | None = None
-        self._missed = 0
+        self._stale = 0
 
     def read(self) -> Picture | None:
         frame, self._early = self._early or self._next(), None
@@ -59,12 +60,11 @@ class LiveReader:
             self._early = frame
             return None
         if self._is_late(frame):
-            self._missed += 1
+            self._stale += 1
             return None
         if not self._cap.wants(time.monotonic()):
             return None
-        missed, self._missed = self._missed, 0
-        return Picture(self._decoder.pixels(frame), None, missed, lag_s=self._lag.seconds if self._lag else None)
+        return Picture(self._decoder.pixels(frame), None, lag_s=self._lag.seconds if self._lag else None)
 
     def _is_late(self, frame: Any) -> bool:
         """Whether newer frames are on their way already. Raises `SourceError` where only a new connection has them."""
@@ -73,9 +73,7 @@ class LiveReader:
         self._lag.take(frame.time, time.monotonic())
         if self._lag.wants_live_edge:
             shown, behind_s = self._config.shown, self._lag.seconds
-            advice = (
-                "is the network too thin for it? If its picture is live, its time stamps are wrong: max_lag_s: null"
-            )
+            advice = "is the network too thin for it? If its picture is live, its time stamps are wrong: max_lag_s: 0"
             raise SourceError(Cause.LAG, f"{shown}: {behind_s:.1f} s behind, connecting again; {advice}")
         return self._lag.is_over or self._lag.is_backlog
 
@@ -89,7 +87,7 @@ class LiveReader:
             if self._playout is None and now_s - asked_s > 0.95 * self._config.read_timeout_s:
                 # A decoder that was cut off hands out what it had kept, and would be waited for once more.
                 raise SourceError(Cause.TIMEOUT, f"{self._config.shown}: no data for {now_s - asked_s:.1f} s")
-            if frame is not None and not frame.is_corrupt:
+            if frame is not None:
                 self._good_s = now_s
                 return frame
             self._check_patience(now_s)
@@ -107,6 +105,10 @@ class LiveReader:
             return
         if now_s - since_s > limit_s:
             raise SourceError(Cause.CODEC, f"{self._config.shown}: no undamaged picture for {limit_s:g} s")
+
+    @property
+    def losses(self) -> Losses:
+        return replace(self._decoder.losses, stale=self._stale)
 
     def close(self) -> None:
         self._early = None
@@ -146,7 +148,7 @@ def open_rtsp(config: SourceConfig, address: str | None = None) -> LiveReader:
         "buffer_size": "4000000",
     }
     decoder = Decoder(config, address or config.uri, config.shown, options)
-    return LiveReader(decoder, config, lag=Lag(config.max_lag_s))
+    return LiveReader(decoder, config, lag=Lag(config.max_lag_s or None))
 
 
 def open_http(config: SourceConfig, address: str | None = None, host: str | None = None) -> LiveReader:
@@ -170,4 +172,6 @@ def open_http(config: SourceConfig, address: str | None = None, host: str | None
     decoder = Decoder(config, address or config.uri, config.shown, options)
     if decoder.format.startswith(_PLAYED_FORMATS):
         return LiveReader(decoder, config, Playout())
-    return LiveReader(decoder, config, lag=Lag(config.max_lag_s) if decoder.format in _STAMPED_FORMATS else None)
+    return LiveReader(
+        decoder, config, lag=Lag(config.max_lag_s or None) if decoder.format in _STAMPED_FORMATS else None
+    )

@@ -15,7 +15,7 @@ from engine.errors import Cause, SourceError
 from engine.items import Image
 from engine.sources.config import SourceConfig
 from engine.sources.headers import picture_size
-from engine.sources.picture import Declared, Picture, RateCap
+from engine.sources.picture import NO_LOSSES, Declared, Losses, Picture, RateCap
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +24,14 @@ _PICTURES_FPS = 10.0
 
 
 class PicturesReader:
-    """A row of picture files, played at `fps`. One that cannot be read is left out with a warning."""
+    """A row of picture files, played at `fps`. One that cannot be read is left out with a warning, counted as lost."""
 
     def __init__(self, paths: list[Path], fps: float, max_pixels: int) -> None:
         self._paths = paths
         self._fps = fps
         self._max_pixels = max_pixels
         self._number = 0
-        self._readable = 0
+        self._readable = self._lost = 0
         self._problem = ""
         self.declared = Declared()
         self.duration_s: float | None = len(paths) / fps
@@ -47,6 +47,7 @@ class PicturesReader:
             image = read_picture(path, self._max_pixels)
         except SourceError as error:
             self._problem = str(error)
+            self._lost += 1
             if len(self._paths) > 1:
                 logger.warning("picture left out: %s", error)
             return None
@@ -57,6 +58,10 @@ class PicturesReader:
         if self._readable:
             return SourceError(Cause.ENDED, f"{self._paths[-1]}: the last picture")
         return SourceError(Cause.CODEC, self._problem)
+
+    @property
+    def losses(self) -> Losses:
+        return Losses(self._lost)
 
     def close(self) -> None:
         """Nothing is open between pictures."""
@@ -113,6 +118,7 @@ class WebcamReader:
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None
+    losses = NO_LOSSES
 
     def __init__(self, device: Any, config: SourceConfig) -> None:
         self._device = device

@@ -25,6 +25,26 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Losses:
+    """Frames that a reader has not handed out, counted since it was opened.
+
+    `lost`: not there, or nothing in them could be decoded. `damaged`: decoded with errors, or built on such a frame.
+    `stale`: too late, with newer ones behind them.
+    """
+
+    lost: int = 0
+    damaged: int = 0
+    stale: int = 0
+
+    def since(self, earlier: "Losses") -> "Losses":
+        """What came after `earlier`."""
+        return Losses(self.lost - earlier.lost, self.damaged - earlier.damaged, self.stale - earlier.stale)
+
+
+NO_LOSSES = Losses()
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What footage says of itself; None where it says nothing. `fps` are pictures a second."""
 
@@ -50,6 +70,10 @@ class Reader(Protocol):
     @property
     def frame_count(self) -> int | None:
         """How many pictures to expect, for progress; None where it is live or unknown."""
+
+    @property
+    def losses(self) -> Losses:
+        """What was lost or damaged so far; stays readable after the end, until `close`."""
 
     def read(self) -> Picture | None:
         """The next picture. None: one arrived that is not wanted (rate cap) or not due yet; read again.

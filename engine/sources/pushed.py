@@ -16,7 +16,7 @@ from engine.fields import settings
 from engine.items import Image
 from engine.sources.config import Kind, SourceConfig
 from engine.sources.headers import picture_size
-from engine.sources.picture import Declared, Picture
+from engine.sources.picture import NO_LOSSES, Declared, Picture
 
 MAX_PIXELS = 1280 * 720
 _HEAD_BYTES = 16 * 2**10
@@ -164,6 +164,7 @@ class PushedReader:
     duration_s: float | None = None
     started_at: datetime | None = None
     frame_count: int | None = None
+    losses = NO_LOSSES
 
     def __init__(self, pictures: PushedPictures, config: SourceConfig) -> None:
         self._pictures = pictures

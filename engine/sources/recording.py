@@ -9,7 +9,7 @@ from typing import Any
 from engine.errors import Cause, SourceError
 from engine.sources.av_reader import Decoder
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Picture, RateCap
+from engine.sources.picture import Losses, Picture, RateCap
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ class RecordingReader:
         if error.cause is not Cause.ENDED or self._is_short():
             at_s, of = self._media_s + self._tail_s, f" of {self._declared_s:.1f} s" if self._declared_s else ""
             return SourceError(Cause.CODEC, f"{self._path}: ended early at {at_s:.1f} s{of}; the file is damaged")
-        if self._decoder.damaged:
-            logger.warning("%s: %d damaged packets left out", self._path, self._decoder.damaged)
+        if told := _told(self.losses, self._count):
+            logger.warning("%s: %s", self._path, told)
         return error
 
     def _is_short(self) -> bool:
@@ -86,8 +86,22 @@ class RecordingReader:
         missing_s = declared_s - self._media_s - self._tail_s
         return self._count != self._decoder.stream.frames and missing_s > max(0.5, 0.02 * declared_s)
 
+    @property
+    def losses(self) -> Losses:
+        return self._decoder.losses
+
     def close(self) -> None:
         self._decoder.close()
+
+
+def _told(losses: Losses, read: int) -> str:
+    """How much was unreadable, for people; empty when nothing was."""
+    unread = losses.lost + losses.damaged
+    if not unread:
+        return ""
+    share = f"{unread / (read + unread):.1%}".replace("%", " %")
+    counts = f"{losses.lost} lost, {losses.damaged} damaged"
+    return f"{unread} of {read + unread} frames could not be read ({share}: {counts}) and were left out"
 
 
 def _declared_s(decoder: Decoder) -> float | None:

@@ -12,10 +12,11 @@ from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.redact import redact
+from engine.sources.condition import Condition
 from engine.sources.config import SourceConfig
-from engine.sources.health import LOOK_EVERY_S, Backoff, DamageShare, Health
+from engine.sources.health import LOOK_EVERY_S, Backoff, Health
+from engine.sources.picture import NO_LOSSES, Losses
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
-from engine.sources.stillness import Stillness
 from engine.status import SourceSnapshot
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.001
 _WAIT_UNTOLD_S = 2.0
 """So long a key frame may be waited for without a word."""
-_CAN_FREEZE = ("rtsp", "http", "webcam")
 
 
 class Capture:
@@ -65,10 +65,8 @@ class Capture:
         self._opened_s = 0.0
         self._backoff = Backoff(jitter)
         self._health = Health()
-        self._damage = DamageShare()
-        self._stillness = Stillness()
-        self._still_s = self._lag_s = self._last_s = 0.0
-        self._can_freeze = config.kind in _CAN_FREEZE and config.frozen_after_s is not None
+        self._condition = Condition(config)
+        self._lag_s = self._last_s = 0.0
         self._stop = Event()
         # Held while a status is emitted, so that states arrive in the order in which they came about.
         self._order = RLock()
@@ -157,9 +155,15 @@ class Capture:
 
     def _read_all(self, reader: Reader) -> None:
         seen = False
+        counted = NO_LOSSES
         while not self._stop.is_set():
             asked_s = self._clock.monotonic()
-            picture = reader.read()
+            try:
+                picture = reader.read()
+            finally:
+                # Also when reading ends: what was lost at the very end counts.
+                counted, new = reader.losses, reader.losses.since(counted)
+                self._count_losses(new, seen)
             now_s = self._clock.monotonic()
             if self._leaving is not None:
                 return
@@ -172,16 +176,23 @@ class Capture:
                 seen = True
                 self._hand_on(picture, now_s)
 
+    def _count_losses(self, new: Losses, seen: bool) -> None:
+        self._count(new.lost, Outcome.LOST)
+        self._count(new.damaged, Outcome.DAMAGED)
+        self._count(new.stale, Outcome.DROPPED_STALE)
+        # Before its first key frame a stream has not been damaged.
+        if seen and not self._lossless:
+            self._condition.losses(self._clock.monotonic(), new)
+
     def _note_data(self, now_s: float, seen: bool) -> None:
         """Data came, and no picture that is wanted."""
         self._health.alive(now_s)
-        if seen:
-            self._damage.add(now_s, whole=1)
         if self._lossless:
             return
-        if self._damage.trouble() or (seen and self._health.state == "degraded"):
+        if seen:
+            self._condition.unwanted(now_s)
             self._tell_condition(now_s)
-        elif not seen and now_s - self._opened_s > _WAIT_UNTOLD_S:
+        elif now_s - self._opened_s > _WAIT_UNTOLD_S:
             detail = "waiting for a key frame"
             with self._order:
                 if self._health.waits(detail):
@@ -190,23 +201,13 @@ class Capture:
 
     def _tell_condition(self, now_s: float) -> None:
         """Tell how well the source delivers, where that has changed."""
-        state, cause, detail = self._condition()
+        state, cause, detail = self._condition.judge()
         with self._order:
             if self._health.delivers(now_s, state, cause, detail):
                 level = logging.INFO if state == "online" else logging.WARNING
                 size = self._health.vitals(now_s).size
                 logger.log(level, "source %s %s: %s", self._config.id, state, detail or "{}x{}".format(*size or (0, 0)))
                 self._tell(state, cause, detail)
-
-    def _condition(self) -> tuple[str, Cause | None, str]:
-        limit_s = self._config.frozen_after_s
-        if self._can_freeze and limit_s is not None and self._still_s >= limit_s:
-            return "frozen", None, f"the same picture for {self._still_s:.0f} s; frozen_after_s: null for a test card"
-        if trouble := self._damage.trouble():
-            cause, detail = trouble
-            is_udp = self._config.kind == "rtsp" and self._config.transport == "udp"
-            return "degraded", cause, f"{detail}; set transport: tcp" if is_udp else detail
-        return "online", None, ""
 
     def _drop_stale(self, picture: Picture | None) -> None:
         if picture is not None:
@@ -224,9 +225,7 @@ class Capture:
         height, width = picture.image.shape[:2]
         self._lag_s = picture.lag_s or 0.0
         self._health.picture(now_s, (width, height), picture.lag_s)
-        self._damage.add(now_s, whole=1)
-        if self._can_freeze:
-            self._still_s = self._stillness.take(picture.image, now_s)
+        self._condition.picture(now_s, picture.image)
         self._tell_condition(now_s)
         if self._health.state == "frozen":
             self._count(1, Outcome.DROPPED_STALE)

@@ -45,7 +45,7 @@ def test_a_hung_encoder_is_seen_through_across_connections(counted):
 
 def test_a_test_card_may_stand_still_where_that_is_switched_off(counted):
     counted.still = True
-    with capturing(counted.url(), frozen_after_s=None) as (outbox, _capture):
+    with capturing(counted.url(), frozen_after_s=0) as (outbox, _capture):
         wait_back(outbox)
         seen = len(outbox.frames)
         outbox.wait_until(lambda box: len(box.frames) > seen + 45)

@@ -17,7 +17,7 @@ from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.runner import Outlet, Runner, Worker
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Picture
+from engine.sources.picture import NO_LOSSES, Picture
 from engine.stages.capture import Capture
 from pipelines.fleet import RunningFleet
 from tests.support.redis_server import until
@@ -40,6 +40,7 @@ class Camera:
         return self
 
     started_at = None
+    losses = NO_LOSSES
 
     def read(self):
         if not self.free.is_set():

@@ -9,9 +9,11 @@ import pytest
 _TEST_CARD = "-f lavfi -i testsrc2=size=320x240:rate={rate} -t {seconds}"
 _H264 = "-c:v libx264 -preset veryfast -pix_fmt yuv420p"
 _CAMERA = f"{_H264} -bf 0 -g 15 -x264-params aud=1:repeat-headers=1:slices=1:scenecut=0"
-_COUNTED = "geq=lum='if(lt(X,W/2),20+N,random(1)*255)':cb=128:cr=128"
+_COUNTED = "fade=in:0:195:color=black,noise=alls=20:allf=t"
 _TWO_S = _TEST_CARD.format(rate=25, seconds=2)
 _HALF_S = _TEST_CARD.format(rate=10, seconds=0.5)
+
+_MOVING = "-f lavfi -i testsrc2=size=320x240:rate=25 -t 4"
 
 # Name -> what ffmpeg is told. 50 pictures in 2 s, where nothing else is said.
 RECIPES = {
@@ -23,6 +25,16 @@ RECIPES = {
     "plain.ts": f"{_TWO_S} {_H264} -bf 2 -g 25",
     "plain.h264": f"{_TWO_S} {_H264} -bf 0 -g 25",
     "slow.gif": _HALF_S,  # 5 pictures
+    # 100 pictures in 4 s, a key frame each second, no two alike: what damage does shows.
+    "moving.mp4": f"{_MOVING} {_H264} -bf 2 -g 25 -sc_threshold 0",
+    "moving.ts": "-i moving.mp4 -c copy",
+    "moving.mkv": "-i moving.mp4 -c copy",
+    "moving.avi": f"{_MOVING} -c:v mpeg4 -b:v 800k -g 25 -sc_threshold 1000000000",
+    # Whole files whose clocks are easily misread.
+    "trimmed.mp4": "-ss 1.3 -i index_last.mp4 -c copy",  # an edit list hides the frames before 1.3 s
+    "late_video.mkv": "-f lavfi -i sine=d=6 -itsoffset 2 -i plain.mp4 -map 0 -map 1 -c:v copy -c:a aac",
+    "long_sound.mkv": "-f lavfi -i sine=d=6 -i plain.mp4 -map 0 -map 1 -c:v copy -c:a aac",
+    "still.ogv": "-f lavfi -i color=blue:size=320x240:rate=25 -t 2 -c:v libtheora",  # most packets are empty: repeats
     "grey.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray",
     "grey16.mkv": f"{_HALF_S} -c:v ffv1 -pix_fmt gray16le",
     "alpha.mov": f"{_HALF_S} -c:v qtrle -pix_fmt argb",
@@ -33,8 +45,8 @@ RECIPES = {
     "sound.mp4": "-f lavfi -i sine=d=1 -c:a aac",
     "camera.h264": f"{_TEST_CARD.format(rate=15, seconds=2)} {_CAMERA}",
     "camera_large.h264": f"-f lavfi -i testsrc2=size=640x480:rate=15 -t 2 {_CAMERA}",
-    # Each frame's left half is as bright as its number, 0 to 194, plus 20; the right half is noise.
-    "counted.h264": f"-f lavfi -i color=black:size=320x240:rate=15 -t 13 -vf {_COUNTED} {_CAMERA}",
+    # Noise around a grey that tells each frame's number: from 0 to 200 over 195 frames.
+    "counted.h264": f"-f lavfi -i color=0xC8C8C8:size=320x240:rate=15 -t 13 -vf {_COUNTED} {_CAMERA}",
     "rare_keys.h264": f"{_TEST_CARD.format(rate=15, seconds=20)} {_CAMERA.replace('-g 15', '-g 300')}",
     "hls/index.m3u8": f"{_TEST_CARD.format(rate=25, seconds=4)} {_H264} -g 25 -hls_time 1 -hls_list_size 0",
 }

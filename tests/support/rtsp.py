@@ -81,6 +81,8 @@ class RtspCamera:
         """When each picture was sent, in wall-clock seconds."""
         self.refusals: dict[str, int] = {}
         """What other methods than DESCRIBE answer."""
+        self.loses: Callable[[], bool] = lambda: False
+        """Asked for each packet over UDP."""
         self.opened = 0
         """Connections so far."""
         self.port = 0
@@ -263,6 +265,8 @@ class _Viewer:
 
     def _send_media(self, packet: bytes) -> None:
         if self._udp:
+            if self._camera.loses():
+                return
             with suppress(OSError):
                 self._udp.sendto(packet, ("127.0.0.1", self._udp_port))
         else:

@@ -11,7 +11,7 @@ from engine.status import ModelSnapshot, RunStatus, SinkSnapshot, SourceSnapshot
 
 def source(source_id: str = "door", state: str = "online", **changes: Any) -> SourceSnapshot:
     """A source of which 100 frames were captured and 2 are in flight."""
-    outcomes = dict(zip(Outcome, (60, 25, 5, 4, 5, 1), strict=True))
+    outcomes = dict(zip(Outcome, (60, 20, 5, 4, 5, 2, 3, 1), strict=True))
     made = SourceSnapshot(
         source_id=source_id,
         uri="rtsp://***@10.0.0.7/live",

@@ -47,8 +47,8 @@ export interface SourceSettings {
   open_timeout_s: number;
   read_timeout_s: number;
   stall_after_s: number;
-  max_lag_s: number | null;
-  frozen_after_s: number | null;
+  max_lag_s: number;
+  frozen_after_s: number;
   loop: boolean;
   max_pixels: number;
 }

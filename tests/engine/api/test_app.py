@@ -48,7 +48,8 @@ def test_captured_frames_of_a_source_are_the_sum_of_its_outcomes(client: Any) ->
     door, desk = client.get("/api/v1/sources").json()["items"]
     assert door["frames"]["captured"] == sum(door["frames"]["outcomes"].values()) == 100
     assert set(door["frames"]["outcomes"]) == {
-        "inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "failed",
+        "inferred", "skipped_interval", "skipped_motion", "dropped_stale", "dropped_queue", "lost", "damaged",
+        "failed",
     }  # fmt: skip
     assert (desk["state"], desk["cause"], desk["last_frame_age_s"]) == ("offline", "timeout", None)
 

@@ -27,6 +27,7 @@ interface TileProps {
 /** A picture older than this is told to be; of slow cameras, than three of their periods. */
 const OLD_S = 5;
 
+const delivers = ({ state }: Source): boolean => state === "online" || state === "degraded";
 const isDead = ({ state }: Source): boolean => state === "offline" || state === "ended" || state === "paused";
 
 function oldAfter({ fps }: Source): number {
@@ -70,7 +71,7 @@ export function Tile({ source, hub, news, held, blur, filled }: TileProps) {
       (refused) => setProblem(refused.status ? refused : null),
     );
     // A camera that comes online is asked for anew: the engine may not have known it before.
-  }, [hub, id, seen, still, dead, source.state === "online"]);
+  }, [hub, id, seen, still, dead, delivers(source)]);
   useEffect(() => {
     if (!problem || still || dead) return undefined;
     const timer = setInterval(() => {
@@ -115,7 +116,7 @@ function described(name: string, count: number, faces: readonly Face[]): string 
 
 function Facts({ source, faces, latency, away }: { source: Source; faces: number; latency: Latency; away: boolean }) {
   // What was measured is told only while it is.
-  const live = source.state === "online" && !away;
+  const live = delivers(source) && !away;
   return (
     <p class="facts">
       <span class={live ? "state fine" : "state"}>{away ? t("live.noAnswer") : stateText(source)}</span>
@@ -161,7 +162,7 @@ function Controls({ name, paused, full, onPause, onFull }: {
 
 /** Over the whole picture, where the camera gives none. */
 function Over({ source }: { source: Source }) {
-  if (source.state === "online" || source.state === "connecting") return null;
+  if (delivers(source) || source.state === "connecting") return null;
   const cause = causeText(source);
   return (
     <div class="over">
