@@ -127,7 +127,9 @@ class Decoder:
         if codec.width * codec.height > limit:
             size = f"{codec.width}x{codec.height}"
             raise SourceError(Cause.CODEC, f"{self._shown}: {size} is more than max_pixels {limit}")
-        codec.options = {"max_pixels": str(limit)}
+        # A JPEG that is cut short would be handed out half grey, without a word.
+        strict = {"err_detect": "explode"} if codec.name == "mjpeg" else {}
+        codec.options = {"max_pixels": str(limit), **strict}
         return stream
 
     @property
@@ -168,7 +170,9 @@ class Decoder:
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:
-                self._watch.undecodable()
+                # Who joins a live stream between two key frames has not lost anything.
+                if self.keys or self._config.kind == "file":
+                    self._watch.undecodable()
                 frames = []
             yield from [ready for frame in frames for ready in self._watch.frame(frame)] or [None]
         yield from self._watch.flush()

@@ -5,6 +5,8 @@ _DRIFT = 0.002
 _GRACE_S = 2.0
 """A backlog that is gone within this time is no reason to connect again."""
 _BACKLOG_S = 0.5
+_STEP_S, _SETTLED_S = 0.25, 0.5
+"""A lateness that falls by steps of the first, each within the second, is being caught up with."""
 
 
 class Lag:
@@ -26,6 +28,8 @@ class Lag:
         self._offset_s: float | None = None
         self._media_s = self._now_s = 0.0
         self._over_since_s: float | None = None
+        self._low_s = self._low_at_s = 0.0
+        self._shrinks = False
         self.seconds = 0.0
         """Lateness of the last frame."""
         self.is_backlog = False
@@ -40,7 +44,8 @@ class Lag:
         else:
             passed_s, filmed_s = now_s - self._now_s, media_s - self._media_s
             self._offset_s = min(offset_s, self._offset_s + _DRIFT * passed_s)
-            self.is_backlog = passed_s < 0.5 * filmed_s and offset_s - self._offset_s > _BACKLOG_S
+            is_fast = passed_s < 0.5 * filmed_s
+            self.is_backlog = self._is_shrinking(offset_s - self._offset_s, now_s, is_fast)
         self._media_s, self._now_s = media_s, now_s
         self.seconds = offset_s - self._offset_s
         if not self.is_over:
@@ -48,6 +53,17 @@ class Lag:
         elif self._over_since_s is None:
             self._over_since_s = now_s
         return self.seconds
+
+    def _is_shrinking(self, lag_s: float, now_s: float, is_fast: bool) -> bool:
+        """Whether frames are being caught up with; one that `is_fast` came much sooner than it was filmed."""
+        if lag_s <= _BACKLOG_S:
+            self._low_s, self._low_at_s, self._shrinks = lag_s, now_s, False
+            return False
+        if lag_s < self._low_s - _STEP_S:
+            self._low_s, self._low_at_s, self._shrinks = lag_s, now_s, True
+        elif now_s - self._low_at_s > _SETTLED_S:
+            self._low_s, self._low_at_s, self._shrinks = lag_s, now_s, False
+        return is_fast or self._shrinks
 
     @property
     def is_over(self) -> bool:

@@ -11,6 +11,7 @@ from tests.support.rtsp import RtspCamera
 from tests.support.thinlink import ThinLink
 
 pytestmark = pytest.mark.timeout(120)
+PATIENT = {"open_timeout_s": 30, "read_timeout_s": 30}
 
 
 @pytest.fixture
@@ -40,15 +41,15 @@ def bytes_a_second(camera):
 def test_a_thin_link_is_told_timed_truly_and_left_for_the_live_edge(counted):
     with ThinLink(counted.port) as link:
         address = f"rtsp://127.0.0.1:{link.port}/cam"
-        with capturing(address, max_lag_s=2) as (outbox, capture):
+        with capturing(address, max_lag_s=2, **PATIENT, stall_after_s=30) as (outbox, capture):
             wait_back(outbox)
             link.rate = 0.5 * bytes_a_second(counted)
-            outbox.wait_until(lambda _box: (capture.snapshot().lag_s or 0) > 1)
-            outbox.wait_until(lambda box: "offline" in box.states)
+            outbox.wait_until(lambda _box: (capture.snapshot().lag_s or 0) > 1, 60)
+            outbox.wait_until(lambda box: "offline" in box.states, 60)
             cut = len(outbox.frames)
             link.rate = None
             wait_back(outbox)
-            assert capture.snapshot().lag_s < 1
+            outbox.wait_until(lambda _box: capture.snapshot().lag_s < 1, 30)
     lost = next(status for status in outbox.statuses if status.state == "offline")
     assert lost.cause is Cause.LAG
     assert "s behind, connecting again" in lost.detail
@@ -56,7 +57,10 @@ def test_a_thin_link_is_told_timed_truly_and_left_for_the_live_edge(counted):
     assert max(lags) > 1
     assert max(lags) <= 2
     # captured_at, the latency and the stream's clock are those of the picture, not of its arrival
-    assert max(abs(late_s(frame, counted)) for frame in outbox.frames) < 0.75
+    first = next(frame for frame in outbox.frames if frame.lag_s > 0.2)
+    last = max(outbox.frames[:cut], key=lambda frame: frame.lag_s)
+    grown_s = late_s(last, counted) - late_s(first, counted)
+    assert abs(grown_s) < 0.5 * (last.lag_s - first.lag_s)
     times = [frame.time_s for frame in outbox.frames]
     assert times == sorted(set(times))
 
@@ -64,16 +68,16 @@ def test_a_thin_link_is_told_timed_truly_and_left_for_the_live_edge(counted):
 def test_what_piles_up_during_an_interruption_is_not_played(counted):
     with ThinLink(counted.port) as link:
         address = f"rtsp://127.0.0.1:{link.port}/cam"
-        with capturing(address, max_lag_s=10) as (outbox, capture):
+        with capturing(address, max_lag_s=0, **PATIENT) as (outbox, capture):
             wait_back(outbox)
             link.broken = True
-            outbox.wait_until(lambda box: "stalled" in box.states)
+            outbox.wait_until(lambda box: "stalled" in box.states, 60)
             before = len(outbox.frames)
             link.broken = False
             wait_back(outbox)
-            assert capture.snapshot().lag_s < 1
-            assert capture.snapshot().frames.outcomes[Outcome.DROPPED_STALE] > 15
+            outbox.wait_until(lambda _box: capture.snapshot().lag_s < 0.5, 30)
+            assert capture.snapshot().frames.outcomes[Outcome.DROPPED_STALE] > 20
     assert outbox.states == ["connecting", "online", "stalled", "online"]
-    # of the three seconds that came at once, only the end
-    assert number_of(outbox.frames[before]) - number_of(outbox.frames[before - 1]) > 15
+    # of the three seconds that came at once, 45 frames, hardly any
+    assert sum(frame.lag_s > 0.5 for frame in outbox.frames[before:]) < 10
     assert datetime.now(UTC) > outbox.frames[-1].captured_at

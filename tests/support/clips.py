@@ -46,8 +46,8 @@ RECIPES = {
     "camera.h264": f"{_TEST_CARD.format(rate=15, seconds=2)} {_CAMERA}",
     "camera_large.h264": f"-f lavfi -i testsrc2=size=640x480:rate=15 -t 2 {_CAMERA}",
     # Noise around a grey that tells each frame's number: from 0 to 200 over 195 frames.
-    "counted.h264": f"-f lavfi -i color=0xC8C8C8:size=320x240:rate=15 -t 13 -vf {_COUNTED} {_CAMERA}",
-    "rare_keys.h264": f"{_TEST_CARD.format(rate=15, seconds=20)} {_CAMERA.replace('-g 15', '-g 300')}",
+    "counted.h264": f"-f lavfi -i color=0xC8C8C8:size=160x120:rate=15 -t 13 -vf {_COUNTED} {_CAMERA}",
+    "rare_keys.h264": f"-f lavfi -i testsrc2=size=160x120:rate=15 -t 20 {_CAMERA.replace('-g 15', '-g 300')}",
     "hls/index.m3u8": f"{_TEST_CARD.format(rate=25, seconds=4)} {_H264} -g 25 -hls_time 1 -hls_list_size 0",
 }
 

@@ -18,6 +18,7 @@ _REASONS = {
     404: "Not Found",
     453: "Not Enough Bandwidth",
     461: "Unsupported Transport",
+    454: "Session Not Found",
     503: "Service Unavailable",
 }
 _PAYLOAD = 1400

@@ -54,6 +54,20 @@ def test_a_backlog_that_is_gone_in_time_wants_no_new_connection_and_only_its_end
     assert not any(backlog[-4:])
 
 
+def test_a_backlog_that_comes_slowly_is_one_until_it_is_gone_or_stays():
+    lag = Lag(30)
+    after(lag, (0.0, 100.0), (0.1, 104.1))
+    caught_up = []
+    for n in range(1, 60):  # at three quarters more than its own speed
+        lag.take(0.1 + n * 0.1, 104.1 + n * 0.057)
+        caught_up.append(lag.is_backlog)
+    assert sum(caught_up) > 50
+    for n in range(1, 20):  # then in real time
+        lag.take(6.0 + n * 0.1, 107.463 + n * 0.1)
+    assert lag.seconds > 1
+    assert not lag.is_backlog
+
+
 def test_frames_that_come_late_but_in_real_time_are_no_backlog():
     lag = Lag(3)
     after(lag, (0.0, 100.0))
