@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 
+from engine.clock import Clock
 from engine.errors import Cause
 
 _FIRST_DELAY_S, _MAX_DELAY_S = 0.5, 2.0
-LOOK_EVERY_S = 2.0
+_LOOK_EVERY_S = 2.0
 """How often a source that does not answer is looked for."""
 _BETWEEN_OPENS_S = 1.0
 # Cameras lock accounts out: a refused password is not tried more often.
@@ -43,6 +44,16 @@ class Backoff:
     def reset(self) -> None:
         """The source was well for a while: the next outage begins with a short pause."""
         self._full_s = _FIRST_DELAY_S
+
+
+def look_for(answers: Callable[[], bool], clock: Clock, stop: Event) -> bool:
+    """Wait until a source `answers`, asking every 2 s; whether `stop` was set meanwhile."""
+    while not stop.is_set():
+        asked_s = clock.monotonic()
+        if answers():
+            return False
+        clock.wait(stop, max(0.0, asked_s + _LOOK_EVERY_S - clock.monotonic()))
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,16 @@ from engine.numbering import Numbering
 from engine.redact import redact
 from engine.sources.condition import Condition
 from engine.sources.config import SourceConfig
-from engine.sources.health import LOOK_EVERY_S, Backoff, Health
+from engine.sources.health import Backoff, Health, look_for
 from engine.sources.picture import NO_LOSSES, Losses
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
+from engine.stages.mediaclock import MediaClock
 from engine.status import SourceSnapshot
 
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.001
+_WAITS = "waiting for a key frame"
 _WAIT_UNTOLD_S = 2.0
 """So long a key frame may be waited for without a word."""
 
@@ -73,9 +75,8 @@ class Capture:
         self._lossless = is_lossless(config)
         self._indices = indices or Numbering(first=0)
         self._leaving: str | None = None
-        self._media = _MediaClock()
+        self._media = MediaClock()
         self._started_at: datetime | None = None
-        self._pace_from_s: float | None = None
         ledger.register(config.id)
 
     def run(self) -> None:
@@ -193,11 +194,10 @@ class Capture:
             self._condition.unwanted(now_s)
             self._tell_condition(now_s)
         elif now_s - self._opened_s > _WAIT_UNTOLD_S:
-            detail = "waiting for a key frame"
             with self._order:
-                if self._health.waits(detail):
-                    logger.info("source %s: %s", self._config.id, detail)
-                    self._tell("connecting", None, detail)
+                if self._health.waits(_WAITS):
+                    logger.info("source %s: %s", self._config.id, _WAITS)
+                    self._tell("connecting", None, _WAITS)
 
     def _tell_condition(self, now_s: float) -> None:
         """Tell how well the source delivers, where that has changed."""
@@ -245,7 +245,7 @@ class Capture:
         time_s = self._last_s = self._live_s(now_s)
         if self._lossless:
             time_s = self._media.advance(picture.media_s or 0.0)
-            if self._paced and not self._wait_until_due(time_s):
+            if self._paced and not self._wait_until_due():
                 return None
         return Frame(
             source_id=self._config.id,
@@ -253,7 +253,7 @@ class Capture:
             time_s=time_s,
             captured_at=self._captured_at(time_s),
             image=picture.image,
-            received_s=self._clock.monotonic() - self._lag_s if self._has_arrival else 0.0,
+            received_s=self._clock.monotonic() - self._lag_s if self._paced or not self._lossless else 0.0,
             lossless=self._lossless,
             lag_s=self._lag_s,
         )
@@ -262,20 +262,14 @@ class Capture:
         """When what has just arrived was filmed, on the stream's clock, which does not go back."""
         return max(now_s - self._epoch_s - self._lag_s, self._last_s + _TICK_S)
 
-    @property
-    def _has_arrival(self) -> bool:
-        return self._paced or not self._lossless
-
     def _captured_at(self, time_s: float) -> datetime:
         if not self._lossless or self._wall_time or self._started_at is None:
             return self._clock.utc() - timedelta(seconds=self._lag_s)
         return self._started_at + timedelta(seconds=time_s)
 
-    def _wait_until_due(self, time_s: float) -> bool:
+    def _wait_until_due(self) -> bool:
         """Play a file at its own speed, from its first picture on; whether to go on."""
-        if self._pace_from_s is None:
-            self._pace_from_s = max(self._epoch_s, self._clock.monotonic() - time_s)
-        wait_s = self._pace_from_s + time_s - self._clock.monotonic()
+        wait_s = self._media.early_s(self._clock.monotonic(), self._epoch_s)
         return not (self._clock.wait(self._stop, wait_s) if wait_s > 0 else self._stop.is_set())
 
     def _is_over(self, error: SourceError) -> bool:
@@ -298,16 +292,8 @@ class Capture:
         self._lose("offline", error)
         if self._clock.wait(self._stop, self._backoff.next_s(error.cause, now_s - self._opened_s)):
             return True
-        return error.cause in (Cause.REFUSED, Cause.TIMEOUT) and self._look_for_it()
-
-    def _look_for_it(self) -> bool:
-        """Wait until the source answers; whether we were stopped meanwhile."""
-        while not self._stop.is_set():
-            asked_s = self._clock.monotonic()
-            if self._answers(self._config):
-                return False
-            self._clock.wait(self._stop, max(0.0, asked_s + LOOK_EVERY_S - self._clock.monotonic()))
-        return True
+        is_silent = error.cause in (Cause.REFUSED, Cause.TIMEOUT)
+        return is_silent and look_for(lambda: self._answers(self._config), self._clock, self._stop)
 
     def _take_leave(self) -> None:
         if self._leaving is not None and self._health.state != "ended":
@@ -332,27 +318,3 @@ class Capture:
         time_s = self._media.now_s if self._lossless else self._live_s(self._clock.monotonic())
         moment = self._captured_at(time_s)
         self._emit(SourceStatus(self._config.id, state, cause, detail, time_s, moment, self._lossless))
-
-
-class _MediaClock:
-    """A file's time, which goes on increasing when the file starts again."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self._offset_s = 0.0
-        self._step_s = 0.1
-        self._count = 0
-
-    def advance(self, media_s: float) -> float:
-        time_s = self._offset_s + media_s
-        if self._count:
-            self._step_s = time_s - self.now_s
-        self._count += 1
-        self.now_s = time_s
-        return time_s
-
-    def next_loop(self) -> bool:
-        """Go on one picture's duration after the last one; False when the last loop had no picture."""
-        seen, self._count = self._count > 0, 0
-        self._offset_s = self.now_s + self._step_s
-        return seen
