@@ -22,10 +22,12 @@ SourceId = Annotated[str, Field(pattern=_NAME)]
 TrackUid = Annotated[str, Field(pattern=_ULID)]
 DateTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 StreamTime = Annotated[float, Field(ge=0, description="The stream's own clock, in seconds.")]
-State = Literal["connecting", "online", "stalled", "offline", "ended"]
-ShownState = Literal["connecting", "online", "stalled", "offline", "ended", "paused"]
+State = Literal["connecting", "online", "degraded", "frozen", "stalled", "offline", "ended"]
+ShownState = Literal["connecting", "online", "degraded", "frozen", "stalled", "offline", "ended", "paused"]
 """A source that is paused has ended, as events tell it."""
-Cause = Literal["auth", "not_found", "refused", "timeout", "codec", "ended"]
+Cause = Literal[
+    "auth", "not_found", "refused", "busy", "server_error", "timeout", "lost", "lag", "damaged", "codec", "ended"
+]
 Reason = Literal["undecided", "faded", "unreadable", "unseen"]
 Gate = Literal["small", "blurred", "profile", "dark", "low_score", "cut"]
 

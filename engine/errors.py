@@ -27,7 +27,12 @@ class Cause(StrEnum):
     AUTH = "auth"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
+    BUSY = "busy"
+    SERVER_ERROR = "server_error"
     TIMEOUT = "timeout"
+    LOST = "lost"
+    LAG = "lag"
+    DAMAGED = "damaged"
     CODEC = "codec"
     ENDED = "ended"
 

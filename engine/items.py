@@ -47,11 +47,13 @@ class Frame:
     captured_at: datetime
     image: Image
     received_s: float = 0.0
-    """Monotonic arrival time, for latency and staleness; 0.0 where neither has a meaning (files)."""
+    """Monotonic arrival time less `lag_s`, for latency and staleness; 0.0 where neither has a meaning (files)."""
     lossless: bool = False
     """From a file: wait for room instead of dropping."""
     cut: bool = False
     """Another scene begins: no face of the frames before is in it."""
+    lag_s: float = 0.0
+    """How late it arrived: `received_s` is when it would have arrived without delay."""
 
     def __post_init__(self) -> None:
         frozen_image(self.image)
@@ -199,7 +201,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source changed its state (`connecting`, `online`, `stalled`, `offline`, `ended`)."""
+    """A source changed its state (`connecting`, `online`, `degraded`, `frozen`, `stalled`, `offline`, `ended`)."""
 
     source_id: str
     state: str

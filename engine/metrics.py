@@ -85,7 +85,7 @@ def _frames(status: RunStatus) -> Iterator[Metric]:
 
 def _sources(status: RunStatus) -> Iterator[Metric]:
     for name, text, values in (
-        ("up", "1 while the source delivers", [float(s.state == "online") for s in status.sources]),
+        ("up", "1 while the source delivers", [float(s.state in ("online", "degraded")) for s in status.sources]),
         ("fps", "Frames per second the source delivers", [s.fps for s in status.sources]),
     ):
         pairs = [((s.source_id,), value) for s, value in zip(status.sources, values, strict=True)]
@@ -94,6 +94,12 @@ def _sources(status: RunStatus) -> Iterator[Metric]:
         "moodline_source_last_frame_age_seconds",
         "Time since the source's last frame; absent before the first",
         [((s.source_id,), s.last_frame_age_s) for s in status.sources if s.last_frame_age_s is not None],
+        ("source",),
+    )
+    yield _gauge(
+        "moodline_source_lag_seconds",
+        "How old the source's frames are when they arrive; absent where that is not known",
+        [((s.source_id,), s.lag_s) for s in status.sources if s.lag_s is not None],
         ("source",),
     )
     yield _counter(

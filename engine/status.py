@@ -15,7 +15,10 @@ from engine.progress import StuckStage
 
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
-    """One source. `uri` is redacted; `last_frame_age_s` is None before the first frame."""
+    """One source. `uri` is redacted; `last_frame_age_s` is None before the first frame.
+
+    `lag_s` is how old frames are when they arrive, by the camera's clock; None where that is not known.
+    """
 
     source_id: str
     uri: str
@@ -27,6 +30,7 @@ class SourceSnapshot:
     height: int | None
     fps: float
     last_frame_age_s: float | None
+    lag_s: float | None
     reconnects: int
     tracks: int
 

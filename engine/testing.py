@@ -41,9 +41,9 @@ class FakeClock:
             self._now_s += seconds
 
 
-Step = Image | SourceError | Losses | Callable[[], object] | None
-"""What one step of a `ScriptedSource` does: an image is read, an error raised, a function called on the way to
-the next step, losses are counted, and None is a picture that was not wanted."""
+Step = Image | Picture | SourceError | Losses | Callable[[], object] | None
+"""What one step of a `ScriptedSource` does: an image, or a picture as it stands, is read, an error raised, a function
+called on the way to the next step, losses are counted, and None is a picture that was not wanted."""
 
 
 class ScriptedSource:
@@ -67,10 +67,11 @@ class ScriptedSource:
             if isinstance(step, SourceError):
                 raise step
             if isinstance(step, Losses):
-                self.losses = Losses(self.losses.lost + step.lost, self.losses.damaged + step.damaged)
+                lost, damaged = self.losses.lost + step.lost, self.losses.damaged + step.damaged
+                self.losses = Losses(lost, damaged, self.losses.stale + step.stale)
                 return None
-            if step is None:
-                return None
+            if step is None or isinstance(step, Picture):
+                return step
             if not callable(step):
                 self._pictures += 1
                 return Picture(step, (self._pictures - 1) / self._fps)

@@ -78,6 +78,7 @@ _SOURCE: dict[str, Any] = {
     "height": 720,
     "fps": 14.8,
     "last_frame_age_s": 0.04,
+    "lag_s": 0.03,
     "reconnects": 3,
     "tracks": 2,
 }
@@ -124,6 +125,8 @@ _DETAIL: dict[str, Any] = {
         "open_timeout_s": 5.0,
         "read_timeout_s": 5.0,
         "stall_after_s": 3.0,
+        "max_lag_s": 3.0,
+        "frozen_after_s": 20.0,
         "loop": False,
         "rotate": 0,
         "mirror": False,

@@ -38,6 +38,7 @@ class Source(_View):
     height: int | None
     fps: float
     last_frame_age_s: float | None
+    lag_s: float | None = Field(description="How old frames are when they arrive; null where that is not known.")
     reconnects: int
     tracks: int
 
@@ -61,6 +62,8 @@ class SourceSettings(_View):
     open_timeout_s: float
     read_timeout_s: float
     stall_after_s: float
+    max_lag_s: float
+    frozen_after_s: float
     loop: bool
     rotate: int
     mirror: bool

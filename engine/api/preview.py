@@ -25,7 +25,7 @@ STREAM = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
 _GONE = 2
 """So many looks in a row must miss a source: one that is changed is away for a moment."""
 _LONGEST_WAIT_S = 20.0
-_SILENT = ("offline", "stalled", "paused", "ended")
+_SILENT = ("offline", "stalled", "frozen", "paused", "ended")
 _HEADERS = {
     name: {"description": text, "schema": {"type": "string"}}
     for name, text in (

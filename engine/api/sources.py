@@ -107,6 +107,7 @@ def _unseen(source: ManagedSource) -> SourceSnapshot:
         height=None,
         fps=0.0,
         last_frame_age_s=None,
+        lag_s=None,
         reconnects=0,
         tracks=0,
     )

@@ -26,6 +26,8 @@ _CAUSES: tuple[tuple[tuple[type[BaseException], ...], Cause, str], ...] = (
         Cause.AUTH,
         "user name or password refused; check them in uri",
     ),
+    ((av.error.HTTPServerError,), Cause.SERVER_ERROR, "its server has an error of its own; is it still starting?"),
+    ((av.error.HTTPTooManyRequestsError,), Cause.BUSY, "takes no more viewers at present"),
     ((av.error.HTTPNotFoundError, FileNotFoundError), Cause.NOT_FOUND, "nothing there; check the path"),
     ((av.error.ExitError, TimeoutError), Cause.TIMEOUT, "no answer in time"),
     ((ConnectionRefusedError,), Cause.REFUSED, "connection refused; is the camera on, and the port right?"),
@@ -56,12 +58,17 @@ def decoder_version() -> str:
     return f"PyAV {av.__version__}, libavcodec {library}"
 
 
-def _classified(error: BaseException, shown: str) -> SourceError:
-    """`error` as a typed cause; of its text only the reason is kept, as the rest repeats address and password."""
+def _classified(error: BaseException, shown: str, was_open: bool = False) -> SourceError:
+    """`error` as a typed cause; of its text only the reason is kept, as the rest repeats address and password.
+
+    `was_open`: it ended a stream from the network that had been delivering.
+    """
     reason = getattr(error, "strerror", None) or ""
     reason = f" ({reason})" if (reason := _REASONS.get(reason, reason)) else ""
     for classes, cause, advice in _CAUSES:
         if isinstance(error, classes):
+            if was_open and cause is Cause.REFUSED:
+                return SourceError(Cause.LOST, f"{shown}: the connection was cut{reason}")
             return SourceError(cause, f"{shown}: {advice}{reason}")
     return SourceError(Cause.CODEC, f"{shown}: not a video, or damaged{reason}")
 
@@ -94,6 +101,8 @@ class Decoder:
         self._watch = DamageWatch(self.format, patient=config.kind == "file")
         self._frames = self._decode()
         self._reformatter = VideoReformatter()
+        self.keys = 0
+        """Key frames that have arrived."""
         self.reached_s = 0.0
         """Where the last packet of any stream that was read ends, on the container's clock."""
         self.read_to = 0
@@ -113,6 +122,10 @@ class Decoder:
                 other = {"tcp": "udp", "udp": "tcp"}[self._config.transport]
                 text = f"{self._shown}: refuses {self._config.transport} (461); set transport: {other}"
                 raise SourceError(Cause.REFUSED, text) from None
+            if self._config.kind == "rtsp" and isinstance(error, av.error.HTTPOtherClientError):
+                # FFmpeg does not say which: 453, of all others the one that cameras give.
+                text = f"{self._shown}: takes no more viewers at present (453), or refuses the request"
+                raise SourceError(Cause.BUSY, text) from None
             if self._config.kind == "rtsp" and isinstance(error, av.error.InvalidDataError):
                 text = f"{self._shown}: no RTSP answer; it is another service, or the connection was cut"
                 raise SourceError(Cause.REFUSED, text) from None
@@ -137,7 +150,9 @@ class Decoder:
         if codec is None:
             raise SourceError(Cause.CODEC, f"{self._shown}: no decoder for this video")
         self._check_size(codec)
-        codec.options = {"max_pixels": str(limit)}
+        # A JPEG that is cut short would be handed out half grey, without a word.
+        strict = {"err_detect": "explode"} if codec.name == "mjpeg" else {}
+        codec.options = {"max_pixels": str(limit), **strict}
         return stream
 
     def _look_ahead(self, address: str, options: dict[str, str]) -> None:
@@ -183,17 +198,20 @@ class Decoder:
         except StopIteration:
             raise SourceError(Cause.ENDED, f"{self._shown}: ended") from None
         except _ERRORS as error:
-            raise _classified(error, self._shown) from None
+            raise _classified(error, self._shown, was_open=self._config.kind != "file") from None
 
     def _decode(self) -> Generator[Any, None, None]:
         for packet in self._packets():
+            self.keys += packet.is_keyframe
             self._watch.packet(packet)
             try:
                 frames = packet.decode()
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:
-                self._watch.undecodable()
+                # Who joins a live stream between two key frames has not lost anything.
+                if self.keys or self._config.kind == "file":
+                    self._watch.undecodable()
                 frames = []
             yield from [ready for frame in frames for ready in self._watch.frame(frame)] or [None]
         yield from self._watch.flush()

@@ -81,6 +81,10 @@ class SourceConfig:
     open_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
     read_timeout_s: Annotated[Seconds, Field(gt=0)] = 5.0
     stall_after_s: Annotated[Seconds, Field(gt=0)] = 3.0
+    max_lag_s: Seconds = 3.0
+    """A camera whose pictures are older when they arrive is connected to again; 0 only tells how old they are."""
+    frozen_after_s: Seconds = 20.0
+    """The same picture for so long is told as `frozen`; 0 never, for test cards."""
     loop: bool = False
     """Files and folders: start again at the end; `time_s` goes on increasing."""
     rotate: Literal[0, 90, 180, 270] = 0

@@ -22,21 +22,25 @@ class Picture:
     """So many that arrived before it could not be decoded; they count as failed."""
     cut: bool = False
     """Another scene begins with it, for instance the next of many photographs."""
+    lag_s: float | None = None
+    """How long before its arrival it was filmed; None where nothing tells, or where footage is not live."""
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Frames that a reader has not handed out because of damage, counted since it was opened.
+    """Frames that a reader has not handed out, counted since it was opened.
 
     `lost`: not there, or nothing in them could be decoded. `damaged`: decoded with errors, or built on such a frame.
+    `stale`: too late, with newer ones behind them.
     """
 
     lost: int = 0
     damaged: int = 0
+    stale: int = 0
 
     def since(self, earlier: "Losses") -> "Losses":
         """What came after `earlier`."""
-        return Losses(self.lost - earlier.lost, self.damaged - earlier.damaged)
+        return Losses(self.lost - earlier.lost, self.damaged - earlier.damaged, self.stale - earlier.stale)
 
 
 NO_LOSSES = Losses()

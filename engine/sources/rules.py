@@ -26,7 +26,10 @@ NO_ANSWER = "not reached; is the camera on, and its address right and allowed by
 _ENDINGS = {"webcam": ":0", "demo": ":"}
 _SPELLED = ("rtsp", "rtsps", "http", "https", "webcam", "demo")
 # What a camera itself says. Anything else sounds the same, whoever is or is not there, but of hosts that are listed.
-_TOLD: dict[str, tuple[Cause, ...]] = {"rtsp": (Cause.AUTH, Cause.NOT_FOUND, Cause.CODEC), "http": (Cause.AUTH,)}
+_TOLD: dict[str, tuple[Cause, ...]] = {
+    "rtsp": (Cause.AUTH, Cause.NOT_FOUND, Cause.BUSY, Cause.SERVER_ERROR, Cause.CODEC),
+    "http": (Cause.AUTH,),
+}
 
 
 @settings

@@ -12,13 +12,20 @@ from engine.items import Frame, SourceStatus
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.redact import redact
+from engine.sources.condition import Condition
 from engine.sources.config import SourceConfig
-from engine.sources.health import LOOK_EVERY_S, Backoff, Health
-from engine.sources.picture import NO_LOSSES
+from engine.sources.health import Backoff, Health, look_for
+from engine.sources.picture import NO_LOSSES, Losses
 from engine.sources.reader import Picture, Reader, is_lossless, open_reader
+from engine.stages.mediaclock import MediaClock
 from engine.status import SourceSnapshot
 
 logger = logging.getLogger(__name__)
+
+_TICK_S = 0.001
+_WAITS = "waiting for a key frame"
+_WAIT_UNTOLD_S = 2.0
+"""So long a key frame may be waited for without a word."""
 
 
 class Capture:
@@ -60,15 +67,16 @@ class Capture:
         self._opened_s = 0.0
         self._backoff = Backoff(jitter)
         self._health = Health()
+        self._condition = Condition(config)
+        self._lag_s = self._last_s = 0.0
         self._stop = Event()
         # Held while a status is emitted, so that states arrive in the order in which they came about.
         self._order = RLock()
         self._lossless = is_lossless(config)
         self._indices = indices or Numbering(first=0)
         self._leaving: str | None = None
-        self._media = _MediaClock()
+        self._media = MediaClock()
         self._started_at: datetime | None = None
-        self._pace_from_s: float | None = None
         ledger.register(config.id)
 
     def run(self) -> None:
@@ -125,6 +133,7 @@ class Capture:
             height=vitals.size[1] if vitals.size else None,
             fps=vitals.fps,
             last_frame_age_s=vitals.last_frame_age_s,
+            lag_s=vitals.lag_s,
             reconnects=vitals.reconnects,
             tracks=0,
         )
@@ -155,8 +164,7 @@ class Capture:
             finally:
                 # Also when reading ends: what was lost at the very end counts.
                 counted, new = reader.losses, reader.losses.since(counted)
-                self._count(new.lost, Outcome.LOST)
-                self._count(new.damaged, Outcome.DAMAGED)
+                self._count_losses(new, seen)
             now_s = self._clock.monotonic()
             if self._leaving is not None:
                 return
@@ -164,10 +172,42 @@ class Capture:
             if seen and not self._lossless and now_s - asked_s > self._config.stall_after_s:
                 self._drop_stale(picture)
             elif picture is None:
-                self._health.alive(now_s)
+                self._note_data(now_s, seen)
             else:
                 seen = True
                 self._hand_on(picture, now_s)
+
+    def _count_losses(self, new: Losses, seen: bool) -> None:
+        self._count(new.lost, Outcome.LOST)
+        self._count(new.damaged, Outcome.DAMAGED)
+        self._count(new.stale, Outcome.DROPPED_STALE)
+        # Before its first key frame a stream has not been damaged.
+        if seen and not self._lossless:
+            self._condition.losses(self._clock.monotonic(), new)
+
+    def _note_data(self, now_s: float, seen: bool) -> None:
+        """Data came, and no picture that is wanted."""
+        self._health.alive(now_s)
+        if self._lossless:
+            return
+        if seen:
+            self._condition.unwanted(now_s)
+            self._tell_condition(now_s)
+        elif now_s - self._opened_s > _WAIT_UNTOLD_S:
+            with self._order:
+                if self._health.waits(_WAITS):
+                    logger.info("source %s: %s", self._config.id, _WAITS)
+                    self._tell("connecting", None, _WAITS)
+
+    def _tell_condition(self, now_s: float) -> None:
+        """Tell how well the source delivers, where that has changed."""
+        state, cause, detail = self._condition.judge()
+        with self._order:
+            if self._health.delivers(now_s, state, cause, detail):
+                level = logging.INFO if state == "online" else logging.WARNING
+                size = self._health.vitals(now_s).size
+                logger.log(level, "source %s %s: %s", self._config.id, state, detail or "{}x{}".format(*size or (0, 0)))
+                self._tell(state, cause, detail)
 
     def _drop_stale(self, picture: Picture | None) -> None:
         if picture is not None:
@@ -183,11 +223,13 @@ class Capture:
         self._count(picture.missed, Outcome.DROPPED_STALE)
         self._count(picture.spoiled, Outcome.FAILED)
         height, width = picture.image.shape[:2]
-        self._health.picture(now_s, (width, height))
-        with self._order:
-            if self._health.online(now_s):
-                logger.info("source %s online: %dx%d", self._config.id, width, height)
-                self._tell("online")
+        self._lag_s = picture.lag_s or 0.0
+        self._health.picture(now_s, (width, height), picture.lag_s)
+        self._condition.picture(now_s, picture.image)
+        self._tell_condition(now_s)
+        if self._health.state == "frozen":
+            self._count(1, Outcome.DROPPED_STALE)
+            return
         frame = self._frame(picture, now_s)
         if frame is None:
             return
@@ -200,10 +242,10 @@ class Capture:
 
     def _frame(self, picture: Picture, now_s: float) -> Frame | None:
         """The picture with its times; None when stopped while waiting for its moment."""
-        time_s = now_s - self._epoch_s
+        time_s = self._last_s = self._live_s(now_s)
         if self._lossless:
             time_s = self._media.advance(picture.media_s or 0.0)
-            if self._paced and not self._wait_until_due(time_s):
+            if self._paced and not self._wait_until_due():
                 return None
         return Frame(
             source_id=self._config.id,
@@ -211,25 +253,24 @@ class Capture:
             time_s=time_s,
             captured_at=self._captured_at(time_s),
             image=picture.image,
-            received_s=self._clock.monotonic() if self._has_arrival else 0.0,
+            received_s=self._clock.monotonic() - self._lag_s if self._paced or not self._lossless else 0.0,
             lossless=self._lossless,
             cut=picture.cut,
+            lag_s=self._lag_s,
         )
 
-    @property
-    def _has_arrival(self) -> bool:
-        return self._paced or not self._lossless
+    def _live_s(self, now_s: float) -> float:
+        """When what has just arrived was filmed, on the stream's clock, which does not go back."""
+        return max(now_s - self._epoch_s - self._lag_s, self._last_s + _TICK_S)
 
     def _captured_at(self, time_s: float) -> datetime:
         if not self._lossless or self._wall_time or self._started_at is None:
-            return self._clock.utc()
+            return self._clock.utc() - timedelta(seconds=self._lag_s)
         return self._started_at + timedelta(seconds=time_s)
 
-    def _wait_until_due(self, time_s: float) -> bool:
+    def _wait_until_due(self) -> bool:
         """Play a file at its own speed, from its first picture on; whether to go on."""
-        if self._pace_from_s is None:
-            self._pace_from_s = max(self._epoch_s, self._clock.monotonic() - time_s)
-        wait_s = self._pace_from_s + time_s - self._clock.monotonic()
+        wait_s = self._media.early_s(self._clock.monotonic(), self._epoch_s)
         return not (self._clock.wait(self._stop, wait_s) if wait_s > 0 else self._stop.is_set())
 
     def _is_over(self, error: SourceError) -> bool:
@@ -252,16 +293,8 @@ class Capture:
         self._lose("offline", error)
         if self._clock.wait(self._stop, self._backoff.next_s(error.cause, now_s - self._opened_s)):
             return True
-        return error.cause in (Cause.REFUSED, Cause.TIMEOUT) and self._look_for_it()
-
-    def _look_for_it(self) -> bool:
-        """Wait until the source answers; whether we were stopped meanwhile."""
-        while not self._stop.is_set():
-            asked_s = self._clock.monotonic()
-            if self._answers(self._config):
-                return False
-            self._clock.wait(self._stop, max(0.0, asked_s + LOOK_EVERY_S - self._clock.monotonic()))
-        return True
+        is_silent = error.cause in (Cause.REFUSED, Cause.TIMEOUT)
+        return is_silent and look_for(lambda: self._answers(self._config), self._clock, self._stop)
 
     def _take_leave(self) -> None:
         if self._leaving is not None and self._health.state != "ended":
@@ -283,30 +316,6 @@ class Capture:
                 self._tell(state, error.cause, detail)
 
     def _tell(self, state: str, cause: Cause | None = None, detail: str = "") -> None:
-        time_s = self._media.now_s if self._lossless else self._clock.monotonic() - self._epoch_s
+        time_s = self._media.now_s if self._lossless else self._live_s(self._clock.monotonic())
         moment = self._captured_at(time_s)
         self._emit(SourceStatus(self._config.id, state, cause, detail, time_s, moment, self._lossless))
-
-
-class _MediaClock:
-    """A file's time, which goes on increasing when the file starts again."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self._offset_s = 0.0
-        self._step_s = 0.1
-        self._count = 0
-
-    def advance(self, media_s: float) -> float:
-        time_s = self._offset_s + media_s
-        if self._count:
-            self._step_s = time_s - self.now_s
-        self._count += 1
-        self.now_s = time_s
-        return time_s
-
-    def next_loop(self) -> bool:
-        """Go on one picture's duration after the last one; False when the last loop had no picture."""
-        seen, self._count = self._count > 0, 0
-        self._offset_s = self.now_s + self._step_s
-        return seen

@@ -135,7 +135,7 @@ class Detect:
         return {id(frame): faces for frame, faces in zip(due, found, strict=True)}
 
     def _is_stale(self, frame: Frame) -> bool:
-        age_s = self._clock.monotonic() - frame.received_s
+        age_s = self._clock.monotonic() - frame.received_s - frame.lag_s
         return not frame.lossless and age_s > self._config.max_age_s
 
     def _is_due(self, frame: Frame) -> bool:

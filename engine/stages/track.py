@@ -19,7 +19,7 @@ from engine.stages.likeness import Nearest
 # Norfair counts lives in frames and starts a track with one `period` of them. With a period no stream
 # lasts, it never ends a track, young or old; `SourceTracker` does, in seconds.
 _NO_END = 1 << 40
-_FINAL_STATES = {"stalled", "offline", "ended"}
+_FINAL_STATES = {"frozen", "stalled", "offline", "ended"}
 _EPSILON_S = 1e-6
 FAINT_S = 1.0
 """So long a place that may be a face is hidden after it was seen."""

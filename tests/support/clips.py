@@ -9,6 +9,7 @@ import pytest
 _TEST_CARD = "-f lavfi -i testsrc2=size=320x240:rate={rate} -t {seconds}"
 _H264 = "-c:v libx264 -preset veryfast -pix_fmt yuv420p"
 _CAMERA = f"{_H264} -bf 0 -g 15 -x264-params aud=1:repeat-headers=1:slices=1:scenecut=0"
+_COUNTED = "fade=in:0:195:color=black,noise=alls=20:allf=t"
 _TWO_S = _TEST_CARD.format(rate=25, seconds=2)
 _HALF_S = _TEST_CARD.format(rate=10, seconds=0.5)
 
@@ -65,6 +66,9 @@ RECIPES = {
     "sound.mp4": "-f lavfi -i sine=d=1 -c:a aac",
     "camera.h264": f"{_TEST_CARD.format(rate=15, seconds=2)} {_CAMERA}",
     "camera_large.h264": f"-f lavfi -i testsrc2=size=640x480:rate=15 -t 2 {_CAMERA}",
+    # Noise around a grey that tells each frame's number: from 0 to 200 over 195 frames.
+    "counted.h264": f"-f lavfi -i color=0xC8C8C8:size=160x120:rate=15 -t 13 -vf {_COUNTED} {_CAMERA}",
+    "rare_keys.h264": f"-f lavfi -i testsrc2=size=160x120:rate=15 -t 20 {_CAMERA.replace('-g 15', '-g 300')}",
     "hls/index.m3u8": f"{_TEST_CARD.format(rate=25, seconds=4)} {_H264} -g 25 -hls_time 1 -hls_list_size 0",
 }
 

@@ -1,5 +1,7 @@
 """A small web server that plays network camera: MJPEG, files, HLS, and the usual refusals."""
 
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +16,18 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.partition("?")[0].lstrip("/")
         if name == "live.mjpeg":
             self._mjpeg()
+        elif name == "bad.mjpeg":
+            self._mjpeg(self.server.jpeg[: len(self.server.jpeg) // 2], every=5)
+        elif name == "cut.mjpeg":
+            self._mjpeg(pictures=20)
+            # A reset instead of an orderly end, as when the camera's power goes.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif name == "cut.ts":
+            data = (self.server.root / "plain.ts").read_bytes()
+            self._head(200, {"Content-Length": str(len(data))})
+            self.wfile.write(data[: len(data) // 2])
+        elif name.isdigit():
+            self._head(int(name), {})
         elif name == "silent":
             self.server.closing.wait(10)
         elif name == "secret":
@@ -32,11 +46,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _mjpeg(self) -> None:
+    def _mjpeg(self, bad: bytes = b"", every: int = 0, pictures: int = 1_000_000) -> None:
+        """Every so manieth picture is `bad`."""
         self._head(200, {"Content-Type": "multipart/x-mixed-replace; boundary=cut"})
-        while not self.server.closing.wait(1 / 30):
-            head = f"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.server.jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + self.server.jpeg + b"\r\n")
+        for number in range(1, pictures + 1):
+            if self.server.closing.wait(1 / 30):
+                return
+            jpeg = bad if every and number % every == 0 else self.server.jpeg
+            head = f"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
 
     def log_message(self, *_args: object) -> None:
         """Silence."""

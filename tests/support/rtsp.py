@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ _REASONS = {
     404: "Not Found",
     453: "Not Enough Bandwidth",
     461: "Unsupported Transport",
+    454: "Session Not Found",
     503: "Service Unavailable",
 }
 _PAYLOAD = 1400
@@ -68,6 +70,20 @@ class RtspCamera:
         """Connections are taken, nothing is ever answered."""
         self.damage: Callable[[bytes], bytes] | None = None
         """Applied to every slice of a picture."""
+        self.still = False
+        """The same key frame for ever: a hung encoder."""
+        self.key_first = True
+        """Whether a viewer begins with a key frame; cameras on a bus do not care."""
+        self.tells_parameters = True
+        """Whether the description holds the parameters of the video, or only its key frames do."""
+        self.number = 0
+        """Of the next picture; setting it to 0 sends a key frame now."""
+        self.sent_at: list[float] = []
+        """When each picture was sent, in wall-clock seconds."""
+        self.refusals: dict[str, int] = {}
+        """What other methods than DESCRIBE answer."""
+        self.loses: Callable[[], bool] = lambda: False
+        """Asked for each packet over UDP."""
         self.opened = 0
         """Connections so far."""
         self.port = 0
@@ -131,19 +147,23 @@ class RtspCamera:
             self._viewers.discard(viewer)
 
     def _play(self) -> None:
-        number = 0
-        while not self._closing.wait(1 / self.fps):
+        stamp = 0
+        due_s = time.monotonic()
+        while not self._closing.wait(max(0.0, due_s - time.monotonic())):
+            due_s += 1 / self.fps
+            stamp += 1
             if self.frozen or self.silent:
                 continue
-            nals = self.units[number % len(self.units)]
+            nals = self.units[0 if self.still else self.number % len(self.units)]
+            self.number += 1
+            self.sent_at.append(time.time())
             if self.damage:
                 nals = [self.damage(nal) if nal[0] & 31 in (1, 5) else nal for nal in nals]
             for viewer in self.viewers:
-                viewer.show(list(rtp_payloads(nals)), int(number * _CLOCK_HZ / self.fps), key=nals[0][0] & 31 != 1)
-            number += 1
+                viewer.show(list(rtp_payloads(nals)), int(stamp * _CLOCK_HZ / self.fps), key=nals[0][0] & 31 != 1)
 
     def sdp(self) -> str:
-        headers = [nal for nal in self.units[0] if nal[0] & 31 in (7, 8)]
+        headers = [nal for nal in self.units[0] if nal[0] & 31 in (7, 8) and self.tells_parameters]
         sets = ",".join(base64.b64encode(nal).decode() for nal in headers)
         return (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
@@ -195,6 +215,8 @@ class _Viewer:
         status, extra, body = answers.get(method, lambda: (200, {"Session": "1"}, ""))()
         if method != "OPTIONS" and not self._is_allowed(method, headers.get("authorization", "")):
             status, extra, body = 401, {"WWW-Authenticate": self._challenge()}, ""
+        if status == 200 and method in self._camera.refusals:
+            status, extra, body = self._camera.refusals[method], {}, ""
         lines = [f"RTSP/1.0 {status} {_REASONS[status]}", f"CSeq: {headers.get('cseq', '0')}"]
         lines += [f"{name}: {value}" for name, value in extra.items()] + [f"Content-Length: {len(body)}", "", body]
         self._send("\r\n".join(lines).encode())
@@ -234,7 +256,7 @@ class _Viewer:
 
     def show(self, payloads: list[tuple[bytes, bool]], timestamp: int, *, key: bool) -> None:
         """Send one picture; a viewer begins with a key picture."""
-        if not self._playing or not (self._began or key):
+        if not self._playing or not (self._began or key or not self._camera.key_first):
             return
         self._began = True
         for payload, last in payloads:
@@ -244,6 +266,8 @@ class _Viewer:
 
     def _send_media(self, packet: bytes) -> None:
         if self._udp:
+            if self._camera.loses():
+                return
             with suppress(OSError):
                 self._udp.sendto(packet, ("127.0.0.1", self._udp_port))
         else:

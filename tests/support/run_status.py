@@ -23,6 +23,7 @@ def source(source_id: str = "door", state: str = "online", **changes: Any) -> So
         height=720,
         fps=14.8,
         last_frame_age_s=0.04,
+        lag_s=0.03,
         reconnects=3,
         tracks=2,
     )
@@ -40,7 +41,7 @@ def run_status(**changes: Any) -> RunStatus:
         started_at=datetime(2026, 11, 22, 10, 20, 30, 81_000, UTC),
         uptime_s=12.5,
         ready=True,
-        sources=(source(), source("desk", "offline", frames=nothing, last_frame_age_s=None)),
+        sources=(source(), source("desk", "offline", frames=nothing, last_frame_age_s=None, lag_s=None)),
         models=(ModelSnapshot("classify", "emotion-fer", "1.0", "ab" * 32, "cpu"),),
         channels={"frames": ChannelStats(10, 7, 2, 1, 2)},
         events={"new": 4, "end": 1},

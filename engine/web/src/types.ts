@@ -34,6 +34,7 @@ export interface Source {
   height: number | null;
   fps: number;
   last_frame_age_s: number | null;
+  lag_s: number | null;
   reconnects: number;
   tracks: number;
   origin?: "file" | "api" | "browser";
@@ -46,6 +47,8 @@ export interface SourceSettings {
   open_timeout_s: number;
   read_timeout_s: number;
   stall_after_s: number;
+  max_lag_s: number;
+  frozen_after_s: number;
   loop: boolean;
   rotate: number;
   mirror: boolean;

@@ -55,7 +55,10 @@ def test_the_right_password_opens_and_a_wrong_one_is_named_as_such_and_not_shown
 REFUSALS = [
     # what the camera does, cause, words
     ({"status": 404}, Cause.NOT_FOUND, "404"),
-    ({"status": 453}, Cause.REFUSED, "refused"),
+    ({"status": 453}, Cause.BUSY, "no more viewers"),
+    ({"refusals": {"SETUP": 453}}, Cause.BUSY, "no more viewers"),
+    ({"status": 503}, Cause.SERVER_ERROR, "an error of its own"),
+    ({"refusals": {"PLAY": 503}}, Cause.SERVER_ERROR, "an error of its own"),
     ({"transports": ("udp",)}, Cause.REFUSED, "set transport: udp"),
     ({"silent": True}, Cause.TIMEOUT, "no answer"),
     ({"frozen": True}, Cause.TIMEOUT, "no answer"),
@@ -176,10 +179,16 @@ def test_hls_is_played_at_its_own_speed(web, clips):
         ("nothing", Cause.NOT_FOUND),
         ("secret?user=admin&password=S3cret", Cause.AUTH),
         ("silent", Cause.TIMEOUT),
+        ("429", Cause.BUSY),
+        ("503", Cause.SERVER_ERROR),
+        ("500", Cause.SERVER_ERROR),
+        ("cut.mjpeg", Cause.LOST),
+        ("cut.ts", Cause.LOST),
         ("moved", Cause.REFUSED),  # redirects are not followed
     ],
 )
-def test_http_refusals_have_their_cause_and_no_secret(web, path, cause):
+def test_http_refusals_have_their_cause_and_no_secret(web, clips, path, cause):
+    _ = clips["plain.ts"]
     quick = {"open_timeout_s": 0.7} if cause is Cause.TIMEOUT else {}
     error = _refusal(f"{web}/{path}", **quick)
     assert error.cause is cause

@@ -10,12 +10,13 @@ from engine.items import Frame
 from engine.ledger import Ledger, Outcome
 from engine.numbering import Numbering
 from engine.sources.config import SourceConfig
-from engine.sources.picture import Losses
+from engine.sources.picture import Losses, Picture
 from engine.stages.capture import Capture
 from engine.testing import FakeClock, ScriptedSource, opening
 from tests.support.outbox import Outbox
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
+PICTURE = np.full((4, 6, 3), 200, np.uint8)
 STARTED = datetime(2024, 5, 6, tzinfo=UTC)
 REFUSED = SourceError(Cause.REFUSED, "connection refused")
 GONE = SourceError(Cause.TIMEOUT, "no answer")
@@ -209,6 +210,91 @@ def test_pictures_that_are_not_wanted_are_a_sign_of_life():
     rig.run()
     assert rig.outbox.states == ["connecting", "online"]
     assert len(rig.outbox.frames) == 2
+
+
+def test_data_before_the_first_picture_is_a_key_frame_waited_for():
+    rig = Rig()
+
+    def half_a_second():
+        rig.clock.advance(0.5)
+
+    rig.plays(ScriptedSource([*[half_a_second, None] * 9, IMAGE, rig.capture.stop]))
+    rig.run()
+    assert [(status.state, status.detail) for status in rig.outbox.statuses] == [
+        ("connecting", ""),
+        ("connecting", "waiting for a key frame"),
+        ("online", ""),
+    ]
+
+
+@pytest.mark.parametrize(("transport", "advice"), [("tcp", False), ("udp", True)])
+@pytest.mark.parametrize(("losses", "cause"), [(Losses(damaged=3), Cause.DAMAGED), (Losses(lost=3), Cause.LOST)])
+def test_many_damaged_frames_are_told_as_degraded_until_they_are_few(losses, cause, transport, advice):
+    rig = Rig(transport=transport, frozen_after_s=0)
+    tick = lambda: rig.clock.advance(0.1)  # noqa: E731
+    rig.plays(
+        ScriptedSource([*[IMAGE, tick] * 100, losses, *[IMAGE, tick] * 150, *[PICTURE, tick] * 180, rig.capture.stop])
+    )
+    rig.run()
+    assert rig.outbox.states == ["connecting", "online", "degraded", "online"]
+    told = rig.outbox.statuses[2]
+    assert told.cause is cause
+    assert "2.9 % of the frames of the last 30 s" in told.detail
+    assert ("set transport: tcp" in told.detail) is advice
+    assert rig.outbox.statuses[3].time_s - told.time_s > 14
+    assert len(rig.outbox.frames) == 430
+
+
+def test_a_stream_in_which_nothing_is_whole_any_more_is_degraded():
+    rig = Rig()
+    tick = lambda: rig.clock.advance(0.5)  # noqa: E731
+    rig.plays(ScriptedSource([IMAGE, *[Losses(damaged=7), tick] * 20, rig.capture.stop]))
+    rig.run()
+    assert rig.outbox.states == ["connecting", "online", "degraded"]
+
+
+def test_frames_that_came_too_late_are_counted():
+    rig = Rig()
+    rig.plays(ScriptedSource([IMAGE, Losses(stale=4), IMAGE, rig.capture.stop]))
+    rig.run()
+    assert rig.counts.outcomes[Outcome.DROPPED_STALE] == 4
+    assert rig.outbox.states == ["connecting", "online"]
+
+
+def test_a_still_picture_is_frozen_and_hands_on_nothing_until_it_moves():
+    rig = Rig(frozen_after_s=5)
+    tick = lambda: rig.clock.advance(1)  # noqa: E731
+    rig.plays(ScriptedSource([*[IMAGE, tick] * 9, PICTURE, rig.capture.stop]))
+    rig.run()
+    assert rig.outbox.states == ["connecting", "online", "frozen", "online"]
+    assert len(rig.outbox.frames) == 6
+    assert rig.counts.outcomes[Outcome.DROPPED_STALE] == 4
+
+
+@pytest.mark.parametrize("uri", ["demo:", "a.mp4"])
+def test_what_is_made_to_stand_still_is_not_frozen(uri):
+    rig = Rig(uri=uri, frozen_after_s=5)
+    rig.plays(ScriptedSource([*[IMAGE, lambda: rig.clock.advance(1)] * 9, rig.capture.stop]))
+    rig.run()
+    assert "frozen" not in rig.outbox.states
+
+
+def test_a_late_picture_has_the_time_at_which_it_was_filmed():
+    rig = Rig()
+    script = [
+        IMAGE,
+        lambda: rig.clock.advance(2),
+        Picture(IMAGE, None, lag_s=1.5),
+        lambda: rig.clock.advance(0.1),
+        Picture(IMAGE, None, lag_s=0.2),
+    ]
+    rig.plays(ScriptedSource([*script, rig.capture.stop]))
+    rig.run()
+    _, late, next_one = rig.outbox.frames
+    assert (late.time_s, late.lag_s, late.received_s) == (10.5, 1.5, 1000.5)
+    assert rig.clock.utc() - late.captured_at == timedelta(seconds=1.6)
+    assert next_one.time_s == pytest.approx(11.9)
+    assert rig.capture.snapshot().lag_s == 0.2
 
 
 def test_the_first_picture_of_a_session_may_be_slow():

@@ -13,6 +13,8 @@ export interface Values {
   open_timeout_s: string;
   read_timeout_s: string;
   stall_after_s: string;
+  max_lag_s: string;
+  frozen_after_s: string;
   max_pixels: string;
   loop: boolean;
   rotate: string;
@@ -23,13 +25,20 @@ export type Errors = Partial<Record<keyof Values | "", string>>;
 type Body = Record<string, unknown>;
 
 export const NOTHING: Values = {
-  id: "", uri: "", fps: "", transport: "tcp", open_timeout_s: "", read_timeout_s: "", stall_after_s: "", max_pixels: "", loop: false,
-  rotate: "0", mirror: false,
+  id: "", uri: "", fps: "", transport: "tcp", open_timeout_s: "", read_timeout_s: "", stall_after_s: "", max_lag_s: "", frozen_after_s: "",
+  max_pixels: "", loop: false, rotate: "0", mirror: false,
 };
 /** What the engine shows in place of a password. */
 export const HIDDEN = "***";
-export const NUMBERS = ["fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels"] as const;
-const RARE = ["transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_pixels", "loop", "rotate", "mirror"] as const;
+export const NUMBERS = [
+  "fps", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_lag_s", "frozen_after_s", "max_pixels",
+] as const;
+/** Numbers of which 0 means never. */
+export const MAY_BE_ZERO: readonly string[] = ["max_lag_s", "frozen_after_s"];
+const RARE = [
+  "transport", "open_timeout_s", "read_timeout_s", "stall_after_s", "max_lag_s", "frozen_after_s", "max_pixels", "loop", "rotate",
+  "mirror",
+] as const;
 
 /** What a camera has now; `uri` as it is shown, without its password. */
 export function valuesOf(uri: string, settings: SourceSettings): Values {
@@ -106,6 +115,8 @@ export function CameraFields({ values, errors, isNew, hides, onChange }: FieldsP
           {decimal("open_timeout_s", t("cameras.openTime"), t("cameras.openTimeHow"))}
           {decimal("read_timeout_s", t("cameras.readTime"), t("cameras.readTimeHow"))}
           {decimal("stall_after_s", t("cameras.stallTime"), t("cameras.stallTimeHow"))}
+          {decimal("max_lag_s", t("cameras.lag"), t("cameras.lagHow"))}
+          {decimal("frozen_after_s", t("cameras.frozen"), t("cameras.frozenHow"))}
           {decimal("max_pixels", t("cameras.maxPixels"), t("cameras.maxPixelsHow"))}
           <Field name={t("cameras.rotate")} how={t("cameras.rotateHow")} {...about("rotate")}>
             <select {...props("rotate")}>

@@ -2,13 +2,14 @@
 import { Problem } from "../api";
 import { number } from "../format";
 import { type Key, t } from "../text";
-import { type Errors, HIDDEN, NOTHING, NUMBERS, numeric, type Values } from "./camera-fields";
+import { type Errors, HIDDEN, MAY_BE_ZERO, NOTHING, NUMBERS, numeric, type Values } from "./camera-fields";
 import { trouble } from "./cameras";
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const DAY_S = 86_400;
 const MOST: Record<(typeof NUMBERS)[number], number> = {
-  fps: Infinity, open_timeout_s: DAY_S, read_timeout_s: DAY_S, stall_after_s: DAY_S, max_pixels: 2 ** 31 - 1,
+  fps: Infinity, open_timeout_s: DAY_S, read_timeout_s: DAY_S, stall_after_s: DAY_S,
+  max_lag_s: DAY_S, frozen_after_s: DAY_S, max_pixels: 2 ** 31 - 1,
 };
 
 /** Without `named` the name does not count, as for a test. */
@@ -20,16 +21,16 @@ export function mistakesIn(values: Values, named: boolean): Errors {
   if (!values.uri.trim()) found.uri = t("cameras.missing");
   for (const key of NUMBERS) {
     const text = values[key].trim();
-    const wrong = text && wrongNumber(text, MOST[key], key === "max_pixels");
+    const wrong = text && wrongNumber(text, MOST[key], key === "max_pixels", MAY_BE_ZERO.includes(key));
     if (wrong) found[key] = wrong;
   }
   return found;
 }
 
-function wrongNumber(text: string, most: number, whole: boolean): string | null {
+function wrongNumber(text: string, most: number, whole: boolean, zero: boolean): string | null {
   const value = numeric(text);
   if (typeof value === "string") return t("cameras.noNumber");
-  if (value <= 0) return t("cameras.tooSmall");
+  if (value < 0 || (value === 0 && !zero)) return t("cameras.tooSmall");
   if (value > most) return t("cameras.tooBig", { most: number(most) });
   return whole && !Number.isInteger(value) ? t("cameras.notWhole") : null;
 }

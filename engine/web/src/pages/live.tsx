@@ -115,7 +115,7 @@ function Wall({ status }: { status: Status }) {
 }
 
 function summary(sources: readonly Source[]): string {
-  const online = sources.filter((source) => source.state === "online").length;
+  const online = sources.filter((source) => source.state === "online" || source.state === "degraded").length;
   const faces = sources.reduce((sum, source) => sum + source.tracks, 0);
   return t("live.summary", { online, all: sources.length, faces: facesText(faces) });
 }

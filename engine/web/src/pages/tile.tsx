@@ -27,9 +27,9 @@ interface TileProps {
 /** A picture older than this is told to be; of slow cameras, than three of their periods. */
 const OLD_S = 5;
 
+const delivers = ({ state }: Source): boolean => state === "online" || state === "degraded";
 /** Where it gives none, one text over the whole picture tells why, and nothing else is written there. */
-const givesPictures = ({ state }: Source): boolean => state === "online" || state === "connecting";
-
+const givesPictures = (source: Source): boolean => delivers(source) || source.state === "connecting";
 const isDead = ({ state }: Source): boolean => state === "offline" || state === "ended" || state === "paused";
 
 function oldAfter({ fps }: Source): number {
@@ -73,7 +73,7 @@ export function Tile({ source, hub, news, held, blur, filled }: TileProps) {
       (refused) => setProblem(refused.status ? refused : null),
     );
     // A camera that comes online is asked for anew: the engine may not have known it before.
-  }, [hub, id, seen, still, dead, source.state === "online"]);
+  }, [hub, id, seen, still, dead, delivers(source)]);
   useEffect(() => {
     if (!problem || still || dead) return undefined;
     const timer = setInterval(() => {
@@ -119,7 +119,7 @@ function described(name: string, count: number, faces: readonly Face[]): string 
 
 function Facts({ source, faces, latency, away }: { source: Source; faces: number; latency: Latency; away: boolean }) {
   // What was measured is told only while it is.
-  const live = source.state === "online" && !away;
+  const live = delivers(source) && !away;
   return (
     <p class="facts">
       <span class={live ? "state fine" : "state"}>{away ? t("live.noAnswer") : stateText(source)}</span>
