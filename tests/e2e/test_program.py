@@ -122,6 +122,7 @@ def test_a_port_in_use_is_named(tmp_path, faces):
 
 def test_a_history_that_cannot_be_opened_is_a_wrong_setting(tmp_path, faces):
     (tmp_path / "text.db").write_text("this is no database\n" * 100)
+    (tmp_path / "text.db").chmod(0o600)  # else a warning comes first
     config = tmp_path / "x.yaml"
     text = CONFIG.format(clip=faces, model="emotion-fer", port=0)
     config.write_text(text.replace("sqlite://", f"sqlite:///{tmp_path}/text.db"))

@@ -29,7 +29,7 @@ api:
   sources: {enabled: true, schemes: [rtsp, http], hosts: [127.0.0.1]}
 """
 SECRETS = {
-    "RAW": f"rtsp://admin:{CANARY}@127.0.0.1:9/live",
+    "RAW": f"rtsp://admin:{quote(CANARY, safe='@:')}@127.0.0.1:9/live",  # more of it raw is refused at the start
     "QUOTED": f"rtsp://admin:{quote(CANARY, safe='')}@127.0.0.1:9/live",
     "ASKED": f"http://127.0.0.1:9/video?user=admin&password={quote(CANARY, safe='')}",
     "BUS": f"redis://:{quote(CANARY, safe='')}@127.0.0.1:9/0",
