@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.items import Floats
 from trainer.faceset import FaceSet
 from trainer.labels import Answers, canonical
@@ -28,12 +28,13 @@ def answers_of(
     views: Sequence[str] = VIEWS,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Answers:
-    """What `subjects` answer on average to each face, in `views`, as it is and mirrored.
+    """The mean answer of `subjects` to each face, in `views`, as it is and mirrored.
 
     `temperature` above 1 makes the answers softer. `progress` gets counts of faces.
 
     Raises:
         ConfigError: the subjects have different labels.
+        ModelError: an answer is not a number.
     """
     labels = tuple(canonical(label) for label in subjects[0].labels)
     for subject in subjects[1:]:
@@ -43,6 +44,9 @@ def answers_of(
     for start in range(0, len(faces), _CHUNK):
         part = slice(start, start + _CHUNK)
         mean[part] = _looks(subjects, [np.asarray(faces.view(name)[part]) for name in views], temperature)
+        if not np.isfinite(mean[part]).all():
+            names = ", ".join(subject.name for subject in subjects)
+            raise ModelError(f"{names}: an answer about a face is not a number; train it again or restore its file")
         progress(len(mean[part]))
     return Answers(labels, as_votes(mean.astype(np.float32)))
 
@@ -58,6 +62,11 @@ def _looks(subjects: Sequence[Subject], views: Sequence[np.ndarray], temperature
 
 
 def check_name(name: str, faces: FaceSet, folder: Path, force: bool) -> None:
-    """Raises ConfigError: the set in `folder` has a label set `name` already, and `force` is not given."""
-    if name in faces.answers and not force:
+    """Raises ConfigError: the set in `folder` has a label set `name` already, and `force` is not given or it is not
+    one of a teacher's."""
+    if name not in faces.answers:
+        return
+    if name not in faces.extra.get("asked", {}):
+        raise ConfigError(f"data {str(folder)!r} has a label set {name!r} of its own; choose another --as")
+    if not force:
         raise ConfigError(f"data {str(folder)!r} has a label set {name!r} already; choose another --as, or add --force")

@@ -6,6 +6,7 @@ often better than each, most of all on faces of other origin (Wortsman et al. 20
 """
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -35,8 +36,15 @@ def average(members: Sequence[Path], shares: Sequence[float], data: Examples, fa
     """
     config = _check(members, shares)
     heads = runs.heads_of(members[0])
+    if data.heads != heads:
+        raise ConfigError(
+            f"average: the data has other labels than {str(members[0])!r} learned; name the set it was trained on"
+        )
     net = NETS[config.net](config.input.channels, sum(len(head.labels) for head in heads))
     states = [checkpoints.read(member / "best.pt") for member in members]
+    for member, state in zip(members, states, strict=True):
+        if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
+            raise ConfigError(f"average: the weights of {str(member)!r} are not all numbers")
     net.load_state_dict(_mean(states, [share / sum(shares) for share in shares]))
     torch.set_num_threads(config.threads)
     batches = (images for images, _ in training_epoch(data, config, 0))
@@ -51,7 +59,9 @@ def average(members: Sequence[Path], shares: Sequence[float], data: Examples, fa
 def _check(members: Sequence[Path], shares: Sequence[float]) -> TrainConfig:
     if len(members) < 2:
         raise ConfigError("average: name at least two runs")
-    if len(shares) != len(members) or min(shares) < 0 or sum(shares) <= 0:
+    if len({member.resolve() for member in members}) < len(members):
+        raise ConfigError("average: a run is named twice; weigh it with --shares")
+    if len(shares) != len(members) or not all(map(math.isfinite, shares)) or min(shares) < 0 or sum(shares) <= 0:
         raise ConfigError(f"average: {len(members)} runs need as many shares of at least 0, got {list(shares)}")
     for member in members:
         runs.require_trained(member, "average")

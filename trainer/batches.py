@@ -75,6 +75,12 @@ def examples(faces: FaceSet, config: TrainConfig) -> Examples:
     for name, rows in (("training", train), ("validation", validation)):
         if not len(rows):
             raise ConfigError(f"data {faces.origin.name!r}: no image is left for {name}")
+    total = float(len(train) if faces.weights is None else np.asarray(faces.weights)[train].sum())
+    if faces.weights is not None and total < config.batch_size:
+        raise ConfigError(
+            f"data {faces.origin.name!r}: the weights of its training faces sum to {total:.4g}, a batch needs "
+            f"{config.batch_size}; raise the weights of the mixture"
+        )
     weights = None if faces.weights is None else np.asarray(faces.weights)
     return Examples(faces.aligned, faces.whole, heads, targets, train, validation, weights)
 

@@ -1,4 +1,4 @@
-"""Where a network's weights come from before training: a run, an exported model, or dlib's face recogniser."""
+"""The weights a network has before training: those of a run, an exported model, or dlib's face recogniser."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -74,7 +74,7 @@ def recogniser(blocks: int, tail: int, dropout: float) -> Callable[[int, int], n
     """A builder `(channels, classes) -> net` of the recogniser's stem and its first `blocks` blocks.
 
     `tail` adds a block with that many channels; 0 adds none. The net takes float32 `(N, channels, H, W)`,
-    H and W at least 64, and ends like every network of `trainer.nets`.
+    H and W at least as `trainer.nets.SMALLEST` says, and ends like every network of `trainer.nets`.
     """
 
     def build(channels: int, classes: int) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class FaceSet:
             raise ValueError(f"names and answers must have {count} rows")
         if self.weights is not None and (self.weights.shape != (count,) or self.weights.dtype != np.float32):
             raise ValueError(f"weights: expected float32 ({count},), got {self.weights.dtype} {self.weights.shape}")
+        if self.weights is not None and not (np.isfinite(self.weights).all() and (self.weights >= 0).all()):
+            raise ValueError("weights must be finite and not negative")
         if not self.answers:
             raise ValueError("a data set needs at least one label set")
 
@@ -156,14 +158,18 @@ def open_faces(folder: Path) -> FaceSet:
         raise ConfigError(f"data: {str(folder)!r} is damaged ({error}); prepare it again") from error
 
 
-def add_answers(folder: Path, name: str, answers: Answers) -> None:
+def add_answers(folder: Path, name: str, answers: Answers, models: Sequence[str] = ()) -> None:
     """Put one more label set into the prepared set in `folder`, in place of one of the same name.
+
+    `models` are those whose answers it holds; the manifest names them under `asked`.
 
     Raises:
         ConfigError: there is no prepared set.
     """
     faces = open_faces(folder)
-    extended = replace(faces, answers={**faces.answers, name: answers})
+    asked = {**faces.extra.get("asked", {}), **({name: list(models)} if models else {})}
+    extra = {**faces.extra, **({"asked": asked} if asked else {})}
+    extended = replace(faces, answers={**faces.answers, name: answers}, extra=extra)
     facts = json.dumps(manifest(extended), indent=2) + "\n"
     draft = folder / "manifest.part"
     draft.write_text(facts, encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.errors import ConfigError
 from engine.items import Image
 from trainer import checkpoints, runs
 from trainer.batches import Batch, Examples, batches_per_epoch, training_epoch, validation_epoch
@@ -164,10 +165,15 @@ class Fit:
             self._check_same()
             self._resume()
             return
-        runs.begin(self.folder, self.config.to_yaml(), runs.manifest(self.data, self.net, self.facts))
+        if (self.folder / "best.pt").is_file():
+            raise ConfigError(
+                f"run {str(self.folder)!r} holds weights but no checkpoint to resume (an average, for instance); "
+                "choose another folder, or begin from it with init"
+            )
         if self.config.init:
             begin(self.net, self.config, self.data.heads, self._looks())
             self.average.load_state_dict(self.net.state_dict())
+        runs.begin(self.folder, self.config.to_yaml(), runs.manifest(self.data, self.net, self.facts))
 
     def _looks(self) -> Iterator[Tensor]:
         """Some training batches, to measure activations on."""

@@ -8,21 +8,25 @@ arXiv 1805.02641).
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from engine.errors import ConfigError
-from engine.fields import Name, NonNegative, Positive, Unit, settings
+from engine.fields import Field, Name, Positive, Unit, settings
 from engine.items import Floats
 from trainer import faceset
 from trainer.faceset import FaceSet, open_faces, unknown
-from trainer.labels import FERPLUS, Answers, canonical
+from trainer.labels import FERPLUS, Answers, Ints, canonical
 from trainer.recipes import read_yaml, to_settings
 from trainer.rights import Origin
 
 TOTAL = 250
 """Votes that a blended distribution is written as: whole numbers that fit into a byte."""
+
+
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+"""How often a face is drawn, against once."""
 
 
 @settings
@@ -38,8 +42,8 @@ class PartConfig:
 
     data: str
     blend: dict[str, Positive]
-    weight: NonNegative = 1.0
-    classes: dict[str, NonNegative] = field(default_factory=dict)
+    weight: Weight = 1.0
+    classes: dict[str, Weight] = field(default_factory=dict)
     smoothing: Unit = 0.05
     agreement: Unit = 0.7
     doubtful: Unit = 1.0
@@ -59,6 +63,7 @@ class MixConfig:
     def __post_init__(self) -> None:
         if not self.parts:
             raise ValueError("parts: a mixture needs at least one prepared set")
+        object.__setattr__(self, "labels", tuple(canonical(label) for label in self.labels))
         if len(set(self.labels)) < 2 or len(set(self.labels)) < len(self.labels):
             raise ValueError("labels: at least two, each once")
         for part in self.parts:
@@ -98,6 +103,11 @@ def mixed(config: MixConfig) -> FaceSet:
         weight = _weights(faces, part, config.labels, blended)
         learned = (np.asarray(faces.split) == 0) & ~np.asarray(faces.removed) & (weight > 0)
         chosen = np.arange(len(faces)) if number == 0 else np.flatnonzero(learned)
+        if not learned.any():
+            raise ConfigError(
+                f"mix {config.name!r}: no face of {part.data!r} can be learned from; "
+                "look at its blend, weight and classes"
+            )
         rows.append(chosen)
         targets.append(blended[chosen])
         weights.append(weight[chosen])
@@ -142,6 +152,8 @@ def _distributions(
 def _weights(faces: FaceSet, part: PartConfig, labels: tuple[str, ...], blended: Floats) -> Floats:
     by_class = np.array([part.classes.get(label, 1.0) for label in labels], np.float32)
     weights = part.weight * np.where(blended.sum(1) > 0, by_class[blended.argmax(1)], 0)
+    if faces.weights is not None:
+        weights = weights * np.asarray(faces.weights)
     plain = next((name for name in part.blend if faces.label_set(name).single), None)
     for name in part.blend:
         answers = faces.label_set(name)
@@ -167,12 +179,16 @@ def _joined(
         )
 
     first, count = parts[0], len(targets)
+    if config.label_set in first.answers:
+        raise ConfigError(
+            f"mix {config.name!r}: {config.parts[0].data!r} has a label set {config.label_set!r} already; "
+            "name the blend otherwise with label_set"
+        )
     answers = {config.label_set: Answers(config.labels, as_votes(targets))}
     for name, own in first.answers.items():
-        if name != config.label_set:
-            counts = np.zeros((count, own.counts.shape[1]), np.uint8)
-            counts[: len(first)] = own.counts
-            answers[name] = Answers(own.labels, counts, own.rest)
+        counts = np.zeros((count, own.counts.shape[1]), np.uint8)
+        counts[: len(first)] = own.counts
+        answers[name] = Answers(own.labels, counts, own.rest)
     names = [
         f"{each.origin.name}: {name}" for each, chosen in zip(parts, rows, strict=True) for name in each.names[chosen]
     ]
@@ -180,6 +196,7 @@ def _joined(
         **{
             **unknown(count),
             **{name: column(name) for name in ("whole", "aligned", "found", "split", "landmarks", "removed")},
+            "identity": _apart([np.asarray(each.identity)[chosen] for each, chosen in zip(parts, rows, strict=True)]),
         },
         answers=answers,
         origin=Origin(config.name, "; ".join(dict.fromkeys(each.origin.licence for each in parts))),
@@ -187,6 +204,15 @@ def _joined(
         weights=weights,
         extra={"parts": [_about(*each) for each in zip(config.parts, parts, rows, strict=True)]},
     )
+
+
+def _apart(numbers: Sequence[Ints]) -> Ints:
+    """Persons of several sets under numbers of their own; -1 stays unknown."""
+    moved, beyond = [], 0
+    for each in numbers:
+        moved.append(np.where(each >= 0, each + beyond, -1))
+        beyond += int(each.max(initial=-1)) + 1
+    return np.concatenate(moved).astype(np.int64)
 
 
 def _about(part: PartConfig, faces: FaceSet, rows: Sequence[int]) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from engine.errors import ModelError
 from trainer.asking import answers_of
 from trainer.batches import examples
 from trainer.cli import run
@@ -62,3 +63,19 @@ def test_the_command_keeps_answers_beside_the_set(tmp_path, data, recipe, capsys
     assert "has a label set 'taught' already" in capsys.readouterr().err
     assert run(["ask", str(tmp_path / "teacher"), "--data", str(data), "--as", "taught", "--force"]) == 0
     assert run(["ask", str(tmp_path / "teacher"), "--data", str(data), "--as", "../x"]) == 2
+
+
+def test_labels_of_annotators_are_never_replaced(tmp_path, data, recipe, capsys):
+    faces = open_faces(data)
+    config = dataclasses.replace(recipe, labels=("ferplus",), epochs=1)
+    Fit(config, examples(faces, config), tmp_path / "teacher").run()
+    before = (data / "answers-ferplus.npy").read_bytes()
+    assert run(["ask", str(tmp_path / "teacher"), "--data", str(data), "--as", "ferplus", "--force"]) == 2
+    assert "has a label set 'ferplus' of its own" in capsys.readouterr().err
+    assert (data / "answers-ferplus.npy").read_bytes() == before
+
+
+def test_an_answer_that_is_not_a_number_is_refused(faces):
+    broken = Subject("broken", ("happy", "sad"), lambda images: np.full((len(images), 2), np.nan, np.float32))
+    with pytest.raises(ModelError, match="broken: an answer about a face is not a number"):
+        answers_of([broken], faces)

@@ -10,6 +10,7 @@ from trainer import checkpoints
 from trainer.averaging import average
 from trainer.batches import examples
 from trainer.cli import run
+from trainer.config import load_config
 from trainer.convnet import ConvNet
 from trainer.faceset import open_faces
 from trainer.fit import Fit
@@ -51,7 +52,13 @@ def test_what_cannot_be_averaged_is_refused(tmp_path, data, members, recipe, cap
     faces = open_faces(data)
     other = dataclasses.replace(recipe, labels=("fer2013",), epochs=1)
     Fit(other, examples(faces, other), tmp_path / "other").run()
-    learned = examples(faces, other)
+    learned = examples(faces, load_config(members[0] / "config.yaml"))
+    with pytest.raises(ConfigError, match="the data has other labels"):
+        average(members, [1, 1], examples(faces, other), {}, tmp_path / "mean")
+    with pytest.raises(ConfigError, match="a run is named twice"):
+        average([members[0], members[0]], [1, 1], learned, {}, tmp_path / "mean")
+    with pytest.raises(ConfigError, match="2 runs need as many shares"):
+        average(members, [float("nan"), 1], learned, {}, tmp_path / "mean")
     with pytest.raises(ConfigError, match="learned different labels"):
         average([members[0], tmp_path / "other"], [1, 1], learned, {}, tmp_path / "mean")
     with pytest.raises(ConfigError, match="at least two runs"):
@@ -63,3 +70,21 @@ def test_what_cannot_be_averaged_is_refused(tmp_path, data, members, recipe, cap
     names = [*map(str, members), "--data", str(data), "--run", str(tmp_path / "mean")]
     assert run(["average", *names, "--shares", "much/more"]) == 2
     assert not (tmp_path / "mean").exists()
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path, data, members):
+    state = checkpoints.read(members[0] / "best.pt")
+    name = next(name for name in state if name.endswith("weight"))
+    checkpoints.write({**state, name: torch.full_like(state[name], float("nan"))}, members[0] / "best.pt")
+    learned = examples(open_faces(data), load_config(members[0] / "config.yaml"))
+    with pytest.raises(ConfigError, match="are not all numbers"):
+        average(members, [1, 1], learned, {}, tmp_path / "mean")
+
+
+def test_an_average_is_not_resumed_into_something_else(tmp_path, data, members, capsys):
+    out = tmp_path / "mean"
+    assert run(["average", *map(str, members), "--data", str(data), "--run", str(out)]) == 0
+    before = (out / "best.pt").read_bytes()
+    assert run(["fit", str(out / "config.yaml"), "--data", str(data), "--run", str(out), "--resume"]) == 2
+    assert "no checkpoint to resume" in capsys.readouterr().err
+    assert (out / "best.pt").read_bytes() == before

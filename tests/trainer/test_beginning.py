@@ -171,6 +171,15 @@ def test_what_is_not_there_is_named_before_any_work(recipe, init, why):
         check(init)
 
 
+def test_a_beginning_that_does_not_fit_leaves_no_run_behind(tmp_path, data, recipe):
+    faces = open_faces(data)
+    for init in ("emotion-fer2013", "emotion-fer-int8"):
+        config = dataclasses.replace(recipe, init=init)
+        with pytest.raises(ConfigError, match="init: "):
+            Fit(config, examples(faces, config), tmp_path / "run").run()
+        assert not (tmp_path / "run" / "config.yaml").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"no network at all" * 100, struct.pack("<I", 2) * 4000])
 def test_a_file_that_is_not_the_recogniser_is_refused(tmp_path, content):
     (tmp_path / "other.dat").write_bytes(content)

@@ -153,3 +153,54 @@ def test_every_shipped_mixture_loads():
     folder = Path(__file__).resolve().parents[2] / "configs" / "trainer" / "emotion-fer"
     paths = sorted(folder.glob("mix-*.yaml"))
     assert [load_mix(path).name for path in paths] == ["emotion-mix-1", "emotion-mix-2", "emotion-mix-3"]
+
+
+def test_labels_are_understood_in_their_usual_spellings(data):
+    config = MixConfig(name="m", labels=("Happy", "Sad"), parts=(part(data),))
+    assert config.labels == ("happiness", "sadness")
+    targets, known = mixed(config).label_set("emotion").distributions()
+    assert known.sum() == 24 and set(targets[known].argmax(1).tolist()) == {0, 1}
+
+
+def test_a_mixture_never_takes_the_place_of_its_own_part(tmp_path, data, capsys):
+    recipe = tmp_path / "mix.yaml"
+    recipe.write_text(f"name: m\nparts:\n- {{data: {data}, blend: {{fer2013: 1}}}}\n")
+    before = (data / "manifest.json").read_bytes()
+    assert run(["mix", str(recipe), "--out", str(data), "--force"]) == 2
+    assert "is a part of the mixture" in capsys.readouterr().err
+    assert (data / "manifest.json").read_bytes() == before
+
+
+def test_persons_of_two_parts_stay_apart(tmp_path, data, other):
+    for place in (data, other):
+        faces = open_faces(place)
+        known = dataclasses.replace(faces, identity=np.arange(len(faces), dtype=np.int64))
+        save(known, tmp_path / f"known-{place.name}")
+    names = [tmp_path / f"known-{place.name}" for place in (data, other)]
+    faces = mixed(MixConfig(name="m", parts=(part(names[0]), part(names[1], blend={"emotion": 1}))))
+    assert len(np.unique(faces.identity)) == len(faces)
+
+
+@pytest.mark.parametrize("settings", [{"weight": 0.0}, {"classes": dict.fromkeys(FERPLUS, 0.0)}])
+def test_a_part_that_teaches_nothing_is_named(data, settings):
+    with pytest.raises(ConfigError, match=r"no face of .* can be learned from"):
+        mixed(MixConfig(name="m", parts=(part(data, **settings),)))
+
+
+def test_a_blend_must_not_hide_a_label_set_of_the_first_part(data):
+    with pytest.raises(ConfigError, match="has a label set 'ferplus' already"):
+        mixed(MixConfig(name="m", label_set="ferplus", parts=(part(data),)))
+
+
+@pytest.mark.parametrize("weight", ["-1", "1001", ".inf", ".nan"])
+def test_weights_are_numbers_that_can_be_drawn(tmp_path, data, weight):
+    recipe = tmp_path / "mix.yaml"
+    recipe.write_text(f"name: m\nparts:\n- {{data: {data}, blend: {{fer2013: 1}}, weight: {weight}}}\n")
+    with pytest.raises(ConfigError, match=r"parts\[0\]\.weight"):
+        load_mix(recipe)
+
+
+def test_weights_that_fill_no_batch_are_refused(data, recipe):
+    faces = mixed(MixConfig(name="m", parts=(part(data, weight=0.001),)))
+    with pytest.raises(ConfigError, match=r"sum to 0\.064, a batch needs 16"):
+        examples(faces, dataclasses.replace(recipe, labels=("emotion",)))

@@ -42,5 +42,5 @@ def ask(
     subjects = [open_subject(model, labels) for model in models]
     with tqdm(total=len(faces), desc="ask", unit="face", disable=None) as bar:
         answers = answers_of(subjects, faces, temperature, VIEWS if view == "both" else (view,), bar.update)
-    add_answers(data, name, answers)
+    add_answers(data, name, answers, [each.name for each in subjects])
     click.echo(f"{data}: label set {name!r} holds the answers of {', '.join(each.name for each in subjects)}")

@@ -35,7 +35,8 @@ def average(members: tuple[Path, ...], data: Path, folder: Path, shares: str | N
     for member in members:
         runs.require_trained(member, "average")
     faces = open_faces(data)
-    command = shlex.join(["moodline-train", "average", *map(str, members), "--data", str(data), "--run", str(folder)])
+    said = ["moodline-train", "average", *map(str, members), "--data", str(data), "--run", str(folder)]
+    command = shlex.join([*said, *(["--shares", shares] if shares else [])])
     learned = examples(faces, load_config(members[0] / "config.yaml"))
     write_average(members, weights, learned, runs.facts_of(faces, command), folder)
     click.echo(f"{folder}: the mean of {', '.join(map(str, members))}")

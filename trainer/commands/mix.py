@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.errors import ConfigError
 from trainer import destination, faceset
 from trainer.mixing import load_mix, mixed
 
@@ -23,6 +24,8 @@ def mix(recipe: Path, out: Path, force: bool) -> None:
     """
     destination.check(out, force)
     config = load_mix(recipe)
+    if out.resolve() in {Path(part.data).resolve() for part in config.parts}:
+        raise ConfigError(f"--out {str(out)!r} is a part of the mixture; name another folder")
     faces = mixed(config)
     destination.clear(out)
     facts = faceset.save(faces, out)

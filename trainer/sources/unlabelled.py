@@ -22,7 +22,7 @@ def open_unlabelled(root: Path, reader: PictureReader) -> Source:
     """
     if not root.is_dir():
         raise ConfigError(f"data: {str(root)!r} is not a folder; --unlabelled takes a folder of pictures")
-    paths = _below(root)
+    paths = _below(root, set())
     if not paths:
         raise ConfigError(f"{root}: holds no pictures")
     sets = {NAME: LabelSet(FERPLUS)}
@@ -30,8 +30,12 @@ def open_unlabelled(root: Path, reader: PictureReader) -> Source:
     return Source(NAME, Origin(root.name, "unknown"), sets, len(paths), records, labelled=False)
 
 
-def _below(folder: Path) -> list[Path]:
-    return [*pictures_in(folder), *(path for inner in folders_in(folder) for path in _below(inner))]
+def _below(folder: Path, seen: set[Path]) -> list[Path]:
+    """The pictures of `folder` and below; each folder once, however links lead to it."""
+    if folder.resolve() in seen:
+        return []
+    seen.add(folder.resolve())
+    return [*pictures_in(folder), *(path for inner in folders_in(folder) for path in _below(inner, seen))]
 
 
 def _records(root: Path, paths: Sequence[Path], reader: PictureReader) -> Iterator[Record]:
