@@ -19,8 +19,16 @@ MODELS = sorted(
     for path in SHIPPED.glob("*.onnx")
     if json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["task"] == "emotion"
 )
+FLOORS = {"emotion-fer": 0.79, "emotion-ferplus": 0.85, "emotion-fer2013": 0.69}
+"""Accuracy on FER2013's test split; the default is chosen by faces of other origin instead."""
+UNSEEN = 0.67
+"""Mean accuracy of the default, also in eight bits, on the development sets that its card names."""
 SIZE_LIMIT = 16_000_000
 """Bytes that all weights in the repository may take."""
+
+
+def _family(model):
+    return model.path.stem.removesuffix("-fp16").removesuffix("-int8")
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -39,7 +47,7 @@ def test_all_weights_together_stay_small():
 def test_its_card_names_labels_template_and_licence(model):
     card = model.card
     assert card.name == model.path.stem
-    assert card.labels == LABELS[model.path.stem.removesuffix("-fp16").removesuffix("-int8")]
+    assert card.labels == LABELS[_family(model)]
     assert (card.layout, card.alignment, card.licence) == ("logits", "arcface-112", "Apache-2.0")
 
 
@@ -47,8 +55,14 @@ def test_its_card_claims_what_was_asked_and_says_what_it_learned_from(model):
     kinds = model.card.metrics["views"]["aligned"]
     scores = kinds.get("majority") or kinds["label"]
     assert model.card.metrics["split"] == "test" and scores["images"] > 3000
-    assert scores["accuracy"] >= (0.85 if "majority" in kinds else 0.69)
+    assert scores["accuracy"] >= FLOORS[_family(model)]
     assert len(model.card.data["sha256"]) == 64 and model.card.data["training_images"] > 20_000
+
+
+def test_the_default_is_the_best_on_faces_that_nobody_trained_on():
+    means = {name: load_model(SHIPPED / f"{name}.onnx").card.metrics["unseen"]["mean"]["accuracy"] for name in MODELS}
+    assert max(means, key=lambda name: means[name]) == DEFAULT
+    assert min(means[DEFAULT], means[f"{DEFAULT}-int8"]) >= UNSEEN
 
 
 def test_a_variant_that_is_shipped_loses_less_than_half_a_point(model):

@@ -26,8 +26,9 @@ def method(material: Material) -> Section:
         "**Targets.** Where several annotators judged a face, the model learns their votes as a distribution "
         "([Barsoum et al. 2016](https://arxiv.org/abs/1608.01041)); otherwise it learns the one label.",
         _training(material),
-        "**Choosing.** Everything that was chosen (recipe, epoch, temperature) was chosen on the validation split. The "
-        "test split gives the final numbers only.",
+        "**Choosing.** Everything that was chosen (recipe, epoch, temperature) was chosen on the validation split"
+        + (" and on the development sets of 'Faces it was never trained on'" if _keeps_last(run.config) else "")
+        + ". The test split gives the final numbers only.",
         "**Measuring.** Accuracy stands with its 95 % Wilson interval; macro numbers are means over classes, "
         "each class "
         "weighing the same. A face counts where its truth is clear: "
@@ -55,9 +56,17 @@ def _training(material: Material) -> str:
     if epochs:
         text += f"It went through them in {len(epochs)} epochs"
         best = best_epoch(epochs)
+        if _keeps_last(material.main.config):
+            best = None
+            text += "; the weights of the last one were kept"
         text += f"; the weights of epoch {best:g} did best on validation and were kept. " if best is not None else ". "
     versions = [f"{name} {plain(manifest[name])}" for name in ("torch", "python") if manifest.get(name)]
     return text + (f"Versions: {', '.join(versions)}." if versions else "The recipe below tells the rest.")
+
+
+def _keeps_last(config: str) -> bool:
+    """Whether the run's recipe (YAML) keeps the last epoch and not the best on validation."""
+    return "keep: last" in config.splitlines()
 
 
 def best_epoch(epochs: Sequence[Facts]) -> float | None:
