@@ -14,7 +14,6 @@ from engine import ids
 from engine.errors import Cause, ConfigError, SourceError
 from engine.redact import shown
 from engine.sources.config import SourceConfig
-from engine.sources.files import address_of
 from engine.sources.picture import NO_LOSSES
 from engine.words import counted, printable
 from pipelines import logs
@@ -93,6 +92,8 @@ def _configure(video: Path, config_path: Path | None, detector: str | None, ever
         model=detector or detect.model,
         every_s=detect.every_s if every_s is None else every_s,
     )
+    from engine.sources.files import address_of  # brings the decoders, which `--help` need not wait for
+
     source = SourceConfig(id="video", uri=address_of(video))
     stages = replace(config.stages, detect=detect)
     return replace(config, mode="replay", sources=(source,), stages=stages)

@@ -120,7 +120,7 @@ def test_problems_name_the_file(tmp_path):
 
 
 def test_a_variable_is_filled_in_and_its_secret_shows_nowhere(monkeypatch):
-    monkeypatch.setenv("DOOR_RTSP", "rtsp://user:S3cr@t/#?:%@10.0.0.7/live")
+    monkeypatch.setenv("DOOR_RTSP", "rtsp://user:S3cr@t%2F%23%3F:%25@10.0.0.7/live")
     config = parse(GOOD.replace("rtsp://10.0.0.7/live", "${DOOR_RTSP}"))
     assert config.sources[0].uri.startswith("rtsp://user:")
     assert "S3cr" not in repr(config)

@@ -81,8 +81,8 @@ def test_a_model_can_be_added_from_the_very_place_it_belongs_to(folder: Path):
         (lambda path: networks.retinaface(path, softmax=False), "retinaface-mnet025", "no probabilities"),
         (lambda path: networks.retinaface(path), "scrfd", "has 3 outputs; layout 'scrfd'"),
         (lambda path: networks.retinaface(path), "emotion-fer", "input channels"),
-        (lambda path: networks.classifier(path, side=64), "emotion-fer", "input height"),
-        (lambda path: networks.classifier(path, labels=5, side=48), "emotion-fer", "labels, the network has 5"),
+        (lambda path: networks.classifier(path, side=96), "emotion-fer", "input height"),
+        (lambda path: networks.classifier(path, labels=5, side=64), "emotion-fer", "labels, the network has 5"),
     ],
 )
 def test_a_network_that_does_not_fit_is_refused_and_the_older_one_stays(
@@ -238,14 +238,14 @@ def test_a_network_that_gives_probabilities_says_so(tmp_path: Path):
     ("make", "said"),
     [
         (lambda path: own(path), "input channels 1, the network has 3"),
-        (lambda path: own(path, side=112, channels=1, labels=8), "input height 48, the network has 112"),
-        (lambda path: own(path, side=48, channels=1, labels=5), "the card has 8 labels, the network has 5 outputs"),
+        (lambda path: own(path, side=112, channels=1, labels=8), "input height 64, the network has 112"),
+        (lambda path: own(path, side=64, channels=1, labels=5), "the card has 8 labels, the network has 5 outputs"),
     ],
 )
 def test_a_network_that_does_not_fit_is_told_which_card_and_how_to_describe_it(tmp_path: Path, make, said: str):
     with pytest.raises(ModelError, match=said) as caught:
         run("add", make(tmp_path / "net.onnx"), "--like", "emotion-fer", "--name", "mine")
-    assert "the card is that of --like emotion-fer (48x48 GRAY, 8 labels, logits)" in str(caught.value)
+    assert "the card is that of --like emotion-fer (64x64 GRAY, 8 labels, logits)" in str(caught.value)
     assert "--input --colour --mean --std --labels --output" in str(caught.value) and "\n" not in str(caught.value)
 
 

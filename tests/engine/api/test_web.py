@@ -135,6 +135,7 @@ def test_models_say_whether_their_data_allows_commercial_use(client: Any, view: 
         answer = client.get(f"/api/v1/{path}").json()
         found = answer["items" if path == "models" else "models"]
         assert [model["commercial"] for model in found] == ["unknown", "not cleared"]
-    (fer2013, votes) = client.get("/api/v1/models").json()["items"][1]["card"]["data_rights"]
+    rights = {each["name"]: each for each in client.get("/api/v1/models").json()["items"][1]["card"]["data_rights"]}
+    fer2013, votes = rights["FER2013"], rights["FER+ votes"]
     assert (fer2013["name"], fer2013["use"], fer2013["commercial"]) == ("FER2013", "trained on", "not cleared")
     assert fer2013["url"].startswith("https://www.kaggle.com/") and votes["terms"] == "MIT"
