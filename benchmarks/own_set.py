@@ -1,4 +1,4 @@
-"""What 200 pictures per class of one's own are worth: the shipped model before and after it is trained on them.
+"""The gain from 200 own pictures per class: the shipped model before and after training on them.
 
     python -m benchmarks.own_set FER2013_FOLDER [--work FOLDER]
 

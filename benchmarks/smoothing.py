@@ -45,7 +45,7 @@ Told = list[tuple[TrackKey, float, str | None]]
 
 @dataclass
 class Average:
-    """What moodline did before: an exponential average whose leader must lead by a margin for half a second."""
+    """The former smoothing: an exponential average whose leader must lead by a margin for half a second."""
 
     half_life_s: float = 0.6
     dwell_s: float = 0.5
@@ -102,7 +102,7 @@ def average(items: Sequence[Item]) -> Told:
 
 
 def engine(config: SmoothConfig) -> Callable[[Sequence[Item]], Told]:
-    """What the engine tells with these settings."""
+    """The labels that the engine gives with these settings."""
 
     def tell(items: Sequence[Item]) -> Told:
         stage = Smooth(config, EventBuilder("run", ("model", "0" * 64), SystemClock(), replay=True))

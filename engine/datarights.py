@@ -55,7 +55,7 @@ def read_sources(raw: Any, where: str = "data_rights") -> tuple[DataSource, ...]
 
 
 def commercial_use(sources: Iterable[DataSource]) -> Commercial:
-    """What may be done with a model made from `sources`: no more than its strictest source allows.
+    """Permitted use of a model made from `sources`: no more than its strictest source allows.
 
     Data that a model was only measured on puts no limit on it. Without any other source nothing is known.
 

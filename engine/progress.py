@@ -73,7 +73,7 @@ class Watch:
         self._watched.append(_Watched(name, progress))
 
     def look(self) -> Sequence[StuckStage]:
-        """What is stuck now, the longest first; each is logged once when it begins and once when it is over."""
+        """Calls that are stuck now, the longest first; each is logged once when it begins and once when it is over."""
         now_s = self.clock.monotonic()
         step_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _LONGEST_STEP_S)
         self._looked_s = now_s

@@ -93,7 +93,7 @@ class DataSource(_View):
     use: Use
     terms: str
     commercial: Commercial
-    url: str = Field(description="Where its owners are; empty where there is no address.")
+    url: str = Field(description="Address of the source; empty if none is known.")
 
 
 class Card(_View):

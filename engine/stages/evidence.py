@@ -77,7 +77,7 @@ class Evidence:
 
 
 class Rivals:
-    """What challengers are measured against: the label of now, or where there is none the next best class."""
+    """The reference for challengers: the label of now, or where there is none the next best class."""
 
     def __init__(self, label: int | None, min_confidence: float, margin: float) -> None:
         self._label = label

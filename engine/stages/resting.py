@@ -18,7 +18,7 @@ _USUAL = -2.5
 _MOST = 1.0
 """The correction divides an emotion's ratio to neutral by e at most."""
 _LEAD = 0.5
-"""So far, in the same unit, neutral must lead for the whole correction; at a tie there is none."""
+"""Lead of neutral, in the same unit, from which the whole correction applies; at a tie none does."""
 _FLOOR = 1e-3
 
 

@@ -96,7 +96,7 @@ def _check_export(model: Path, folder: Path) -> None:
     if digest not in _exported(folder):
         raise ConfigError(
             f"--beside: {str(model)!r} ({digest[:12]}) was not exported from {str(folder)!r}; name its own run, or "
-            f"export it anew: moodline-train export {folder} --data DATA --out {model}"
+            f"export it again: moodline-train export {folder} --data DATA --out {model}"
         )
 
 

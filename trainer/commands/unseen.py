@@ -1,4 +1,4 @@
-"""What commands that take `--also` have in common: the options, cutting the faces with a bar, and the table."""
+"""Shared parts of the commands that take `--also`: the options, cutting faces with a progress bar, the table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is gained on unseen faces by saying nothing: risk over coverage, and the engine's two thresholds.
+"""Selective classification on unseen faces: risk over coverage, and the engine's two thresholds.
 
 Every set weighs the same: a picture counts for one over the pictures of its set.
 

@@ -1,4 +1,4 @@
-"""What a model is worth on labelled faces it was never trained on: each set, and the mean over the sets.
+"""Accuracy of a model on labelled faces it was never trained on: each set, and the mean over the sets.
 
 Every label of the model stays in the softmax, unlike in `trainer.evaluate`: a camera does not know which emotions a
 data set lacks, so an answer outside the set's labels is a wrong answer. Pictures whose label the model does not know
@@ -41,7 +41,7 @@ class Judged:
 
 
 def judge(subject: Subject, sets: Sequence[UnseenSet]) -> tuple[Judged, ...]:
-    """What `subject` answers about every set.
+    """The answers of `subject` about every set.
 
     Raises:
         ConfigError: model and set share fewer than two labels.

@@ -19,7 +19,7 @@ from trainer.sources.find import open_source
 from trainer.unseen.cutting import WAYS, Cut, Cutter, Way
 
 ClipFrames = Literal["last", "all"]
-"""Of an image sequence: the last frame, which is the peak of a posed expression, or all."""
+"""Frames of an image sequence that are judged: the last one, the peak of a posed expression, or all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,7 +63,7 @@ class DemoReader:
 
 
 def view(photo: Image, time_s: float) -> Image:
-    """What the virtual camera sees at `time_s`: uint8 `(720, 1280, 3)`."""
+    """The frame of the virtual camera at `time_s`: uint8 `(720, 1280, 3)`."""
     height, width = photo.shape[:2]
     turn = 2 * math.pi * time_s / CYCLE_S
     low, high = _ZOOM
